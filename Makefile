@@ -1,0 +1,35 @@
+# `make edition` builds and shows an edition; `make test` installs what the tests need and runs them.
+PY ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
+
+.PHONY: edition test bench lock clean
+
+edition: $(VENV)/.light
+	$(BIN)/presscheck edition $(or $(DATE),latest)
+
+test: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+$(VENV)/.light: pyproject.toml constraints.txt
+	$(PY) -m venv $(VENV)
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.light
+	$(PIP) -e '.[dev]'
+	if [ -x /usr/bin/chromium ]; then $(PIP) -e '.[browser]'; fi
+	touch $@
+
+lock:  ## write constraints.txt anew
+	$(PY) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install -q uv
+	$(VENV)-lock/bin/uv pip compile -q --no-emit-index-url --no-header --no-annotate --python-version 3.11 --all-extras pyproject.toml -o constraints.txt
+	rm -rf $(VENV)-lock
+
+clean:
+	rm -rf $(VENV) build dist

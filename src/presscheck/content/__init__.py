@@ -1,0 +1,1 @@
+"""What the package ships: editions written by us (data, no code)."""

@@ -1,0 +1,1 @@
+"""Entries in, a published edition out: Markdown, page, feed and JSON."""

@@ -1,0 +1,1 @@
+"""Sources in, papers out: services and files are read, cleaned and kept."""
