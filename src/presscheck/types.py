@@ -38,7 +38,7 @@ class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 # Papers -----------------------------------------------------------------------
 
 
-class Author(Struct, kw_only=True):
+class Author(Struct, frozen=True, kw_only=True):
     """One name of an author list, in the order of the paper."""
 
     name: str
@@ -48,7 +48,7 @@ class Author(Struct, kw_only=True):
     """A collaboration or team that signs as one ("ATLAS Collaboration")."""
 
 
-class Sentence(Struct, kw_only=True):
+class Sentence(Struct, frozen=True, kw_only=True):
     """Where a sentence of a source stands, without its text.
 
     ``start`` and ``end`` are offsets into the source as it was published
@@ -62,7 +62,7 @@ class Sentence(Struct, kw_only=True):
     """First 16 hex digits of SHA-256 over the cleaned sentence (``papers.sentences.digest``)."""
 
 
-class Paper(Struct, kw_only=True):
+class Paper(Struct, frozen=True, kw_only=True):
     """A paper as a source gives it: cleaned text, the original beside it."""
 
     id: str
@@ -121,7 +121,7 @@ class Paper(Struct, kw_only=True):
         return f"https://cdn-thumbnails.huggingface.co/social-thumbnails/papers/{self.id}.png"
 
 
-class Problem(Struct, kw_only=True):
+class Problem(Struct, frozen=True, kw_only=True):
     """One thing that did not go as it should, and that the reader is told about."""
 
     where: str
@@ -130,7 +130,7 @@ class Problem(Struct, kw_only=True):
     kind: Literal["bad paper", "duplicate", "warning"] = "warning"
 
 
-class Day(Struct, kw_only=True):
+class Day(Struct, frozen=True, kw_only=True):
     """A list of papers as one source gave it at one time."""
 
     date: str
@@ -148,7 +148,7 @@ class Day(Struct, kw_only=True):
 # Entries ----------------------------------------------------------------------
 
 
-class Evidence(Struct, kw_only=True):
+class Evidence(Struct, frozen=True, kw_only=True):
     """Where a statement can be looked up."""
 
     source: Literal["abstract", "title", "paper", "repository"]
@@ -164,14 +164,14 @@ class Evidence(Struct, kw_only=True):
     """Section or table of the full text, or the file of a repository: "Table 2"."""
 
 
-class Statement(Struct, kw_only=True):
+class Statement(Struct, frozen=True, kw_only=True):
     """One sentence of an entry, with what carries it."""
 
     text: str
     evidence: tuple[Evidence, ...] = ()
 
 
-class Section(Struct, kw_only=True):
+class Section(Struct, frozen=True, kw_only=True):
     """One part of an entry. Without statements it says why it has none."""
 
     key: str
@@ -180,14 +180,14 @@ class Section(Struct, kw_only=True):
     absent: str = ""
 
 
-class LeftOut(Struct, kw_only=True):
+class LeftOut(Struct, frozen=True, kw_only=True):
     """A headline result that an entry does not print, and why."""
 
     evidence: Evidence
     reason: str
 
 
-class Head(Struct, kw_only=True):
+class Head(Struct, frozen=True, kw_only=True):
     """What a printed digest says about a paper above the entry's text."""
 
     title: str
@@ -199,7 +199,7 @@ class Head(Struct, kw_only=True):
     pdf: str = ""
 
 
-class Entry(Struct, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True):
     """What a digest says about one paper, in one language and one style."""
 
     paper: str
@@ -218,7 +218,7 @@ class Entry(Struct, kw_only=True):
     """Set in a ``Digest``; an ``Edition`` has the ``Paper`` instead."""
 
 
-class Digest(Struct, kw_only=True):
+class Digest(Struct, frozen=True, kw_only=True):
     """One printed file: the entries of a day in one language and one style."""
 
     style: Style
@@ -229,7 +229,7 @@ class Digest(Struct, kw_only=True):
     entries: tuple[Entry, ...] = ()
 
 
-class Edition(Struct, kw_only=True):
+class Edition(Struct, frozen=True, kw_only=True):
     """A day's papers with their entries in every language and style that was asked for."""
 
     schema: int = SCHEMA

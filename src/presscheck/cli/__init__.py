@@ -49,11 +49,17 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+    def main(  # type: ignore[override]  # click's overloads differ only in what standalone_mode returns
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run; print a PresscheckError as an error and a hint, and exit with 2."""
-        standalone = extra.pop("standalone_mode", True)
+        standalone = standalone_mode
         try:
-            result = super().main(args, *rest, standalone_mode=False, **extra)
+            result = super().main(args, prog_name, standalone_mode=False, **extra)
         except PresscheckError as error:
             if not standalone:
                 raise
@@ -85,4 +91,4 @@ def main() -> None:
     \b
     presscheck edition              the newest closed day
     presscheck edition 2024-07-31   that day, from the library, the network or what is shipped
-    """
+    """  # noqa: D301 - \b is click's mark for "do not rewrap"
