@@ -218,6 +218,23 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Set in a ``Digest``; an ``Edition`` has the ``Paper`` instead."""
 
 
+class Finding(Struct, frozen=True, kw_only=True):
+    """Something that is off in a digest, and what the source says instead."""
+
+    kind: str
+    """``magnitude``, ``number``, ``name``, ``author_order``, …: `presscheck check --explain KIND`."""
+    text: str = ""
+    """The fragment that is off, as it stands in the statement."""
+    start: int = 0
+    end: int = 0
+    """Offsets of the fragment in the statement's text."""
+    expected: str = ""
+    """What it should read by the source."""
+    why: str = ""
+    sure: float = 1.0
+    """0 to 1."""
+
+
 class Digest(Struct, frozen=True, kw_only=True):
     """One printed file: the entries of a day in one language and one style."""
 
