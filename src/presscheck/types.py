@@ -256,6 +256,8 @@ class Edition(Struct, frozen=True, kw_only=True):
     source: str = ""
     languages: tuple[Language, ...] = LANGUAGES
     styles: tuple[Style, ...] = STYLES
+    inputs: str = ""
+    """Hash of what it was made from, so that an interrupted build can go on where it stopped."""
     papers: tuple[Paper, ...] = ()
     entries: tuple[Entry, ...] = ()
     problems: tuple[Problem, ...] = ()
