@@ -218,7 +218,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Set in a ``Digest``; an ``Edition`` has the ``Paper`` instead."""
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class Finding(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Something that is off in a digest, and what the source says instead."""
 
     kind: str

@@ -1,0 +1,27 @@
+"""What every test may rely on: a home of its own, no network, the real data where it lies beside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh library for each test, and services that refuse at once unless a test starts a stand-in."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("PRESSCHECK_HOME", str(home))
+    monkeypatch.setenv("PRESSCHECK_HF_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("PRESSCHECK_ARXIV_URL", "http://127.0.0.1:9")
+    return home
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real data; the test is skipped where it is not present."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"needs the real data in {SHARED_DATA}")
+    return SHARED_DATA
