@@ -1,0 +1,5 @@
+"""`python -m presscheck` is `presscheck`."""
+
+from presscheck.cli import main
+
+main()
