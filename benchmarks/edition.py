@@ -31,7 +31,8 @@ def fifty_papers() -> list[dict[str, object]]:
     papers = []
     for n in range(50):
         sentences = [
-            " ".join([*WORDS[(n + k) % 9 :][:18], f"by {n % 7 + k}.{k}% over the baseline"]).capitalize() + "."
+            " ".join([*WORDS[(n + k) % 9 :][:18], f"by {n % 7 + k}.{k}% over the baseline"]).capitalize()
+            + "."
             for k in range(9)
         ]
         paper = {
@@ -70,10 +71,9 @@ def main() -> None:
         rows = {
             "bare interpreter": [sys.executable, "-c", "pass"],
             "presscheck --help": [*presscheck, "--help"],
-            "edition, 50 papers": [
-                *presscheck, "edition", "2024-01-16", "--papers", str(source), "--out", str(folder / "out"), "--refresh",
-            ],
-        }  # fmt: skip
+            "edition, 50 papers": [*presscheck, "edition", "2024-01-16", "--papers", str(source)]
+            + ["--out", str(folder / "out"), "--refresh"],
+        }
         best: dict[str, tuple[float, float]] = {}
         for _ in range(5):
             for row, command in rows.items():
@@ -84,7 +84,15 @@ def main() -> None:
         for row, (seconds, peak) in best.items():
             print(f"{row:<24}{seconds:>9.3f}{seconds / bare:>9.1f}{peak:>9.0f}")
         if options.archive:
-            command = [*presscheck, "edition", "all", "--papers", str(options.archive), "--out", str(folder / "all")]
+            command = [
+                *presscheck,
+                "edition",
+                "all",
+                "--papers",
+                str(options.archive),
+                "--out",
+                str(folder / "all"),
+            ]
             seconds, peak = measure(command, folder / "home")
             print(f"{'archive, all days':<24}{seconds:>9.1f}{seconds / bare:>9.0f}{peak:>9.0f}   once")
             seconds, peak = measure(command, folder / "home")
