@@ -1,0 +1,172 @@
+"""One HTML file that is complete by itself: style sheet and script inlined, nothing fetched.
+
+The page works without its script: language, style and colours are radio inputs
+that the style sheet reads, and every evidence number is a link. The script
+remembers the choices, keeps the reader's place to the line and shows the
+evidence's words beside the statement.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import re
+from collections.abc import Sequence
+from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
+
+from presscheck import __version__
+from presscheck.edition import view, words
+from presscheck.types import LANGUAGES, Edition, Language, Style
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+THUMBNAIL_HOST = "https://cdn-thumbnails.huggingface.co"
+
+# What HTML forbids even when escaped: controls, lone surrogates, non-characters.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane * 0x10000 + last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
+
+
+class File(NamedTuple):
+    """A file beside the page that the page points to."""
+
+    name: str
+    href: str
+    type: str = ""
+    """Its media type, where programs should find it too."""
+
+
+def printable(text: object) -> object:
+    """Text without the characters that no HTML or XML file may have; other values as they are."""
+    if isinstance(text, str) and _UNPRINTABLE.search(text):
+        return type(text)(_UNPRINTABLE.sub("", text))
+    return text
+
+
+def render_edition(
+    edition: Edition,
+    *,
+    thumbnails: bool = False,
+    previous: str = "",
+    following: str = "",
+    files: Sequence[File] = (),
+) -> str:
+    """The page of an edition.
+
+    Args:
+        edition: Papers and entries.
+        thumbnails: Load the papers' thumbnails as images; else they are links.
+        previous: Date of the edition before, if it is published beside this one.
+        following: Date of the edition after.
+        files: Files beside the page to point to.
+
+    Returns:
+        A whole HTML document.
+    """
+    writers = list(dict.fromkeys(entry.writer for entry in edition.entries if entry.writer))
+    return _render(
+        "edition.html",
+        edition.languages,
+        edition.styles,
+        images=thumbnails,
+        home="../index.html" if files else "#main",
+        edition=edition,
+        items=view.items(edition),
+        thumbnails=thumbnails,
+        files=files,
+        writers=writers,
+        name_writers=len(writers) > 1,
+        neighbours=render_neighbours(edition.languages, previous, following, published=bool(files)),
+        first_authors=view.FIRST_AUTHORS,
+    )
+
+
+def render_neighbours(
+    languages: Sequence[Language], previous: str, following: str, *, published: bool = True
+) -> str:
+    """The links of a page to the editions beside it; empty for a page that stands alone."""
+    if not published:
+        return ""
+    from markupsafe import Markup
+
+    template = _environment().get_template("neighbours.html")
+    return Markup(template.render(languages=_order(languages), previous=previous, following=following))
+
+
+def _order(languages: Sequence[Language]) -> list[Language]:
+    """The languages of a page's own words; a page of no language still has words."""
+    return list(languages) or list(LANGUAGES)
+
+
+def _render(
+    name: str, languages: Sequence[Language], styles: Sequence[Style], *, images: bool, **values: object
+) -> str:
+    css, js = _asset("page.css"), _asset("page.js")
+    policy = [
+        "default-src 'none'",
+        f"style-src '{_hash(css)}'",
+        f"script-src '{_hash(js)}'",
+        *([f"img-src {THUMBNAIL_HOST}"] if images else []),
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    from markupsafe import Markup
+
+    return _environment().get_template(name).render(
+        languages=_order(languages),
+        styles=list(styles),
+        css=Markup(css),
+        js=Markup(js),
+        policy="; ".join(policy),
+        version=__version__,
+        **values,
+    )
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return "sha256-" + base64.b64encode(digest).decode()
+
+
+@functools.cache
+def _environment() -> Environment:
+    """The template environment, made once: everything printed is cleaned, then escaped."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup, escape
+
+    def isolated(text: str) -> Markup:
+        """A name in a line of others: one that runs from right to left must not turn its neighbours."""
+        return Markup("<bdi>{}</bdi>").format(printable(text)) if view.runs_left(text) else escape(text)
+
+    environment = Environment(
+        loader=FunctionLoader(_asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals.update(
+        say=words.say,
+        count=words.count,
+        day_in_words=words.day_in_words,
+        month_in_words=words.month_in_words,
+        time_in_words=words.time_in_words,
+        writer_in_words=view.writer_in_words,
+        language_of=view.language_of,
+        isolated=isolated,
+    )
+    return environment

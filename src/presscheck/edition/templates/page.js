@@ -1,0 +1,147 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const bar = document.querySelector(".bar");
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const shown = (node) => node.getClientRects().length > 0;
+  const kept = (name, value) => {
+    try {
+      if (value === undefined) return localStorage.getItem("presscheck." + name);
+      localStorage.setItem("presscheck." + name, value);
+    } catch { /* a browser that keeps nothing still reads */ }
+    return null;
+  };
+  const language = () => document.querySelector("[name=language]:checked")?.value ?? root.lang;
+
+  /* The choices of the last visit; on the first, the reader's own language if the page has it. */
+  const korean = navigator.language.toLowerCase().startsWith("ko") ? "ko" : null;
+  for (const name of ["language", "style", "scheme"]) {
+    const wish = kept(name) ?? (name === "language" ? korean : null);
+    const input = wish && all(`[name=${name}]`).find((each) => each.value === wish);
+    if (input) input.checked = true;
+  }
+  root.lang = language();
+
+  /* The place that is being read: statement, part, entry, whichever is still there after a switch. */
+  let place = [];
+  const line = () => bar.getBoundingClientRect().bottom + 24;
+  const notePlace = () => {
+    const at = line();
+    const spans = (node) => { const box = node.getBoundingClientRect(); return box.height > 0 && box.bottom > at; };
+    const entry = all(".entry").find(spans);
+    place = [];
+    if (!entry) return;
+    const part = all(".part, header", entry).find(spans);
+    const statement = part && all(".said > li", part).find(spans);
+    const top = (node) => node.getBoundingClientRect().top;
+    if (top(entry) > innerHeight) return;
+    if (statement) place.push({ list: part, index: [...statement.parentNode.children].indexOf(statement), top: top(statement) });
+    if (part) place.push({ node: part, top: top(part) });
+    place.push({ node: entry, top: top(entry) });
+  };
+  const keepPlace = () => {
+    for (const { node, list, index, top } of place) {
+      const found = node ?? all(".said > li", list).filter(shown)[index];
+      if (!found || !shown(found)) continue;
+      scrollBy({ top: found.getBoundingClientRect().top - top, behavior: "instant" });
+      return;
+    }
+  };
+  bar.addEventListener("pointerdown", notePlace, true);
+  bar.addEventListener("keydown", notePlace, true);
+  bar.addEventListener("change", (event) => {
+    const { name, value } = event.target;
+    kept(name, value);
+    darken();
+    root.lang = language();
+    if (name === "scheme") return;
+    root.style.overflowAnchor = "none";
+    keepPlace();
+    requestAnimationFrame(() => root.style.removeProperty("overflow-anchor"));
+    notePlace();
+  });
+
+  /* The evidence of one statement at a time. */
+  let lit = null, pinned = false;
+  const note = document.createElement("div");
+  note.className = "evidence";
+  note.id = "evidence";
+  const make = (name, text, lang) => {
+    const node = document.createElement(name);
+    if (text) node.textContent = text;
+    if (lang) node.lang = lang;
+    return node;
+  };
+  const words = (sentence, span) => {
+    const quote = make("blockquote", "", sentence.parentNode.lang);
+    quote.dir = "auto";
+    const letters = [...sentence.textContent];
+    const [from, to] = span ? span.split(":").map(Number) : [0, 0];
+    quote.append(letters.slice(0, from).join(""));
+    if (to > from) quote.append(make("mark", letters.slice(from, to).join("")));
+    quote.append(letters.slice(to).join(""));
+    return quote;
+  };
+  const held = (at) => {
+    const target = at.getAttribute("href")?.startsWith("#") && document.getElementById(at.hash.slice(1));
+    return target && target.matches(".source li") ? target : null;
+  };
+  const name = (at) => {
+    if (at.title) { at.setAttribute("aria-label", at.title); at.removeAttribute("title"); }
+    return at.getAttribute("aria-label");
+  };
+  const darken = () => {
+    if (!lit) return;
+    lit.classList.remove("lit");
+    for (const at of all(".at", lit)) at.removeAttribute("aria-describedby");
+    for (const each of all(".source li.lit")) each.classList.remove("lit");
+    note.remove();
+    lit = null;
+    pinned = false;
+  };
+  const light = (statement, pin) => {
+    if (lit === statement) { pinned ||= pin; return; }
+    darken();
+    const marks = all(".at", statement);
+    if (!marks.length) return;
+    note.replaceChildren(...marks.map((at) => {
+      const box = make("div");
+      const sentence = held(at);
+      box.append(make("p", name(at)));
+      if (sentence) { box.append(words(sentence, at.dataset.span)); sentence.classList.add("lit"); }
+      if (at.href) {
+        const link = make("a", document.querySelector(sentence || at.hash ? "#say-here" : "#say-there").content
+          .querySelector(`[lang=${statement.closest("[lang]").lang}]`).textContent);
+        link.href = at.href;
+        link.tabIndex = -1;
+        box.append(link);
+      }
+      at.setAttribute("aria-describedby", "evidence");
+      return box;
+    }));
+    statement.append(note);
+    statement.classList.add("lit");
+    lit = statement;
+    pinned = pin;
+  };
+  const statementOf = (node) => node instanceof Element ? node.closest(".said > li") : null;
+  const wide = matchMedia("(min-width: 66rem) and (hover: hover)");
+  document.addEventListener("pointerover", (event) => {
+    const statement = statementOf(event.target);
+    if (statement) for (const at of all(".at[title]", statement)) name(at);
+    if (!wide.matches || pinned || event.pointerType === "touch") return;
+    if (statement) light(statement, false); else darken();
+  });
+  document.addEventListener("focusin", (event) => {
+    const statement = event.target.matches(".at:focus-visible") && statementOf(event.target);
+    if (statement) light(statement, true);
+    else if (pinned && !statementOf(event.target)) darken();
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("a, summary, label, input")) return;
+    const statement = statementOf(event.target);
+    if (!statement || event.target.closest(".evidence") || String(getSelection())) return;
+    if (lit === statement && pinned) darken(); else { darken(); light(statement, true); }
+  });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") darken(); });
+})();

@@ -1,0 +1,234 @@
+"""Edition → what the page's template prints: papers in order, each with its styles, parts and voices.
+
+A *voice* is what one language says in one place of the page. Both languages
+share the frame of an entry (its head, its parts), so that a reader who changes
+language stays at the part that is being read.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from presscheck.edition.references import Reference, Referrer, source_address, web_address
+from presscheck.edition.words import say
+from presscheck.types import SECTIONS, Edition, Entry, Language, Paper, Section, Statement, Style
+
+FIRST_AUTHORS = 3
+"""Authors that stand in the open; the others are shown on request."""
+
+
+class Line(NamedTuple):
+    """A statement, or a result left out, with what carries it."""
+
+    text: str
+    references: tuple[Reference, ...]
+
+
+class Voice(NamedTuple):
+    """What one language says in one part."""
+
+    language: Language
+    lines: tuple[Line, ...] = ()
+    absent: str = ""
+    left_out: tuple[Line, ...] = ()
+
+
+class Part(NamedTuple):
+    """One section of an entry, in every language that has something to say in it."""
+
+    key: str
+    heading: str
+    """Set for a part that our formats do not have: its own heading, as it came."""
+    voices: tuple[Voice, ...]
+
+
+class Remark(NamedTuple):
+    """A sentence of the page about an entry: not summarised, no entry, nothing for any part."""
+
+    language: Language
+    key: str
+    reason: str = ""
+
+
+class Block(NamedTuple):
+    """An entry in one style."""
+
+    style: Style
+    remarks: tuple[Remark, ...]
+    parts: tuple[Part, ...]
+    notes: tuple[Voice, ...]
+    writers: tuple[tuple[Language, str], ...]
+
+
+class Link(NamedTuple):
+    """A link of an entry's head: its word, or its text where it has no word."""
+
+    word: str
+    href: str
+    text: str = ""
+
+
+class Item(NamedTuple):
+    """A paper with its entries."""
+
+    number: int
+    anchor: str
+    id: str
+    paper: Paper
+    name: str
+    """The system's name at the head of the title, once the system can be run; else empty."""
+    rest: str
+    """The title, or what follows the name."""
+    source: str
+    links: tuple[Link, ...]
+    sentences: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+
+def language_of(text: str) -> str:
+    """``ko`` where there is Hangul, ``en`` where most letters are Latin, else empty: not known."""
+    if any("\uac00" <= letter <= "\ud7a3" for letter in text):
+        return "ko"
+    letters = [letter for letter in text if letter.isalpha()]
+    latin = sum(letter < "\u0250" for letter in letters)
+    return "en" if not letters or 2 * latin > len(letters) else ""
+
+
+def runs_left(text: str) -> bool:
+    """Whether a text can turn the direction of what stands beside it, and so needs an isolate."""
+    return not text.isascii() and any(
+        unicodedata.bidirectional(letter) in _TURNING for letter in text
+    )
+
+
+_TURNING = frozenset({"R", "AL", "AN", "RLE", "RLO", "LRE", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"})
+
+
+def items(edition: Edition) -> list[Item]:
+    """The papers of an edition in the order of its list, as the template prints them."""
+    entries = {(entry.paper, entry.language, entry.style): entry for entry in edition.entries}
+    ids: dict[str, str] = {}
+    for number, paper in enumerate(edition.papers, start=1):
+        ids.setdefault(paper.id, paper.arxiv or f"paper-{number}")
+    made, seen = [], set()
+    for number, paper in enumerate(edition.papers, start=1):
+        twice = paper.id in seen
+        seen.add(paper.id)
+        made.append(_item(edition, entries, ids, paper, number, f"paper-{number}" if twice else ids[paper.id]))
+    return made
+
+
+def _item(
+    edition: Edition,
+    entries: dict[tuple[str, Language, Style], Entry],
+    ids: dict[str, str],
+    paper: Paper,
+    number: int,
+    html_id: str,
+) -> Item:
+    anchor = f"p{number}"
+    sentences = sentences_held(paper)
+    refer = Referrer(paper, anchor, sentences)
+    name, colon, rest = paper.title.partition(":") if paper.system else ("", "", paper.title)
+    blocks = tuple(
+        _block(refer, style, [(lang, entries.get((paper.id, lang, style))) for lang in edition.languages])
+        for style in edition.styles
+    )
+    return Item(
+        number=number,
+        anchor=anchor,
+        id=html_id,
+        paper=paper,
+        name=name if colon else "",
+        rest=colon + rest if colon else paper.title,
+        source=source_address(paper, paper.version),
+        links=_links(paper, ids),
+        sentences=sentences,
+        blocks=blocks,
+    )
+
+
+def sentences_held(paper: Paper) -> tuple[str, ...]:
+    """Clean text of the abstract's sentences, where the edition has the abstract."""
+    if not paper.abstract:
+        return ()
+    from presscheck.papers.sentences import sentence_texts
+
+    return tuple(sentence_texts(paper))
+
+
+def _links(paper: Paper, ids: dict[str, str]) -> tuple[Link, ...]:
+    found = [
+        Link("source_page", source_address(paper, paper.version)),
+        Link("pdf", paper.pdf + paper.version if paper.pdf else ""),
+        Link("code", web_address(paper.code)),
+        Link("project", web_address(paper.project)),
+        Link("thumbnail", paper.thumbnail),
+    ]
+    for other in paper.related:
+        address = f"#{ids[other]}" if other in ids else Paper(id=other, title="").url
+        found.append(Link("related", address, other))
+    return tuple(link for link in found if link.href)
+
+
+def _block(refer: Referrer, style: Style, entries: Sequence[tuple[Language, Entry | None]]) -> Block:
+    remarks: list[Remark] = []
+    notes: list[Voice] = []
+    writers: list[tuple[Language, str]] = []
+    sections: dict[str, dict[Language, Voice]] = {key: {} for key in SECTIONS[style]}
+    for language, entry in entries:
+        if entry is None:
+            remarks.append(Remark(language, "no_entry"))
+            continue
+        if entry.status == "not summarised":
+            remarks.append(Remark(language, "not_summarised", entry.reason))
+        same = _same_reason(entry.sections)
+        if same:
+            remarks.append(Remark(language, "", same))
+        for section in entry.sections:
+            if same and section.absent == same:
+                continue
+            voice = Voice(language, _lines(refer, section.statements, language), section.absent)
+            sections.setdefault(section.key, {})[language] = voice
+        if entry.left_out:
+            _leave_out(refer, entry, sections)
+        if entry.notes:
+            notes.append(Voice(language, _lines(refer, entry.notes, language)))
+        if entry.writer:
+            writers.append((language, entry.writer))
+    parts = tuple(
+        Part(key, "" if key in SECTIONS[style] else key, tuple(voices.values())) for key, voices in sections.items() if voices
+    )
+    return Block(style, tuple(remarks), parts, tuple(notes), tuple(writers))
+
+
+def _same_reason(sections: Sequence[Section]) -> str:
+    """The reason that two or more absent parts share: it is said once, not under each heading."""
+    reasons = [section.absent for section in sections if section.absent and not section.statements]
+    return reasons[0] if len(reasons) > 1 and len(set(reasons)) == 1 else ""
+
+
+def _lines(refer: Referrer, statements: Sequence[Statement], language: Language) -> tuple[Line, ...]:
+    return tuple(
+        Line(statement.text, tuple(refer(evidence, statement.text, language) for evidence in statement.evidence))
+        for statement in statements
+    )
+
+
+def _leave_out(refer: Referrer, entry: Entry, sections: dict[str, dict[Language, Voice]]) -> None:
+    """Put the results that are left out where they would have stood."""
+    last = "performance_highlights" if entry.style == "detailed" else "summary"
+    voice = sections[last].get(entry.language, Voice(entry.language))
+    lines = tuple(
+        Line(left.reason, (refer(left.evidence, "", entry.language),)) for left in entry.left_out
+    )
+    sections[last][entry.language] = voice._replace(left_out=lines)
+
+
+def writer_in_words(writer: str, language: Language) -> str:
+    """How an entry's writer is named: our two by what they do, a model by its name."""
+    if writer in {"extractive", "editors"}:
+        return say(writer, language)
+    return say("writer", language, name=writer)

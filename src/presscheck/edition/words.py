@@ -1,0 +1,171 @@
+"""The words of the page, the index and the feed, in English and Korean: one table.
+
+Korean sentences end in 합니다체, labels are noun phrases. ``{…}`` are filled by
+`say`; a word that takes a count has two English forms, for one and for more.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from presscheck.types import Language
+
+WORDS: dict[str, tuple[str, str]] = {
+    # key: (English, Korean)
+    "skip": ("Skip to the entries", "항목으로 건너뛰기"),
+    "switches": ("How to read this page", "읽기 설정"),
+    "language": ("Language", "언어"),
+    "style": ("Style", "문체"),
+    "scheme": ("Colours", "화면 색"),
+    "detailed": ("Detailed", "자세히"),
+    "easy": ("Easy", "쉽게"),
+    "auto": ("Auto", "자동"),
+    "light": ("Light", "밝게"),
+    "dark": ("Dark", "어둡게"),
+    "contents": ("In this edition", "이번 호"),
+    "paper": ("{n} paper", "논문 {n}편"),
+    "papers": ("{n} papers", "논문 {n}편"),
+    "taken": ("list taken", "목록 수집"),
+    "open": ("Day still open", "마감 전"),
+    "open_why": (
+        "The day was not over when the list was taken, so papers and votes may have been added since.",
+        "목록을 수집할 때 그날이 끝나지 않았습니다. 이후 논문과 추천이 늘었을 수 있습니다.",
+    ),
+    "closed": ("Day closed", "마감"),
+    "no_papers": ("No papers were listed on this day.", "이날 목록에 오른 논문이 없습니다."),
+    "vote": ("{n} vote", "추천 {n}"),
+    "votes": ("{n} votes", "추천 {n}"),
+    "votes_unknown": ("votes not known", "추천 수 미상"),
+    "authors": ("Authors", "저자"),
+    "authors_unknown": ("Authors not known", "저자 미상"),
+    "more": ("and {n} more", "외 {n}명"),
+    "links": ("Links", "링크"),
+    "abstract": ("Abstract", "초록"),
+    "source_page": ("Abstract page", "초록 페이지"),
+    "pdf": ("PDF", "PDF"),
+    "code": ("Code", "코드"),
+    "project": ("Project", "프로젝트"),
+    "thumbnail": ("Thumbnail", "섬네일"),
+    "related": ("See also", "관련 논문"),
+    "whats_new": ("What’s New", "새로운 점"),
+    "technical_details": ("Technical Details", "기술 내용"),
+    "performance_highlights": ("Performance Highlights", "주요 성능"),
+    "summary": ("Summary", "요약"),
+    "plain": ("In Plain Words", "쉬운 설명"),
+    "fields": ("Fields", "관련 분야"),
+    "left_out": ("Left out", "싣지 않은 결과"),
+    "notes": ("Press note", "교정 메모"),
+    "not_summarised": ("Not summarised", "요약 없음"),
+    "no_entry": ("This edition has no entry for this paper here.", "이 호에는 이 논문의 해당 항목이 없습니다."),
+    "absent": ("Nothing is given for this part.", "이 부분에 실을 내용이 없습니다."),
+    "writer": ("Written by {name}", "작성: {name}"),
+    "extractive": (
+        "Sentences of the abstract, unchanged (extractive)",
+        "초록의 문장을 고치지 않고 옮김(추출식)",
+    ),
+    "editors": ("Written by the editors", "편집자 작성"),
+    "evidence": ("Evidence", "근거"),
+    "at_abstract": ("Abstract {version}, sentence {n}", "초록 {version} {n}번 문장"),
+    "at_abstract_whole": ("Abstract {version}", "초록 {version}"),
+    "at_title": ("Title of the paper", "논문 제목"),
+    "at_paper": ("Full text {version}, {place}", "본문 {version} {place}"),
+    "at_repository": ("Repository, {place}", "저장소 {place}"),
+    "reworded": ("reworded since", "이후 문장이 바뀜"),
+    "mark_title": ("title", "제목"),
+    "mark_paper": ("paper", "본문"),
+    "mark_repository": ("code", "코드"),
+    "mark_abstract": ("abs.", "초록"),
+    "in_abstract": ("Show in the abstract", "초록에서 보기"),
+    "elsewhere": ("Open the source", "출처 열기"),
+    "numbered": ("sentences numbered", "문장 번호 표시"),
+    "problems": ("What did not go as it should", "처리하지 못한 것"),
+    "bad paper": ("Bad paper", "읽지 못한 논문"),
+    "duplicate": ("Listed twice", "중복"),
+    "warning": ("Warning", "주의"),
+    "about": ("About this edition", "이 호에 대하여"),
+    "promise": (
+        "Point at a statement, tap it, or move to its number: its evidence is shown.",
+        "문장을 가리키거나 누르거나 번호로 이동하면 근거가 보입니다.",
+    ),
+    "unasked": (
+        "This page loads nothing from anywhere. Links leave it only when you follow them.",
+        "이 페이지는 외부에서 아무것도 불러오지 않습니다. 링크는 누를 때만 열립니다.",
+    ),
+    "with_thumbnails": (
+        "This page loads thumbnails from Hugging Face, and nothing else.",
+        "이 페이지는 Hugging Face의 섬네일만 외부에서 불러옵니다.",
+    ),
+    "files": ("Files", "파일"),
+    "all_editions": ("All editions", "모든 호"),
+    "editions": ("editions", "호"),
+    "neighbours": ("Other editions", "다른 호"),
+    "previous": ("Previous", "이전 호"),
+    "following": ("Next", "다음 호"),
+    "tagline": ("The daily-papers digest that is checked", "근거를 대조하는 오늘의 논문"),
+    "latest": ("Latest edition", "최신 호"),
+    "read_on": ("Read the edition", "이 호 읽기"),
+    "lamp": ("Under the lamp", "교정대 위"),
+    "newest_notes": ("The newest press notes", "최근 교정 메모"),
+    "no_notes": ("No press note in the newest editions.", "최근 호에는 교정 메모가 없습니다."),
+    "calendar": ("Calendar of editions", "발행 달력"),
+    "no_editions": ("No edition has been published here yet.", "아직 발행된 호가 없습니다."),
+    "edition_of": ("edition of {date}", "{date} 호"),
+    "feed": ("Feed", "피드"),
+}
+
+MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
+WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_BLANK = re.compile(r"\{(\w+)\}")
+WEEKDAYS_KO = "월화수목금토일"
+
+
+def say(key: str, language: Language, **values: object) -> str:
+    """One word of the table, its blanks filled; runs of spaces that an empty value leaves are closed.
+
+    Args:
+        key: A key of `WORDS`.
+        language: ``en`` or ``ko``.
+        **values: What stands in the blanks. They are put in as they are, never read as a format.
+
+    Returns:
+        Plain text, to be escaped by whoever prints it.
+    """
+    text = WORDS[key][language == "ko"]
+    if not values:
+        return text
+    # One pass, so that a blank's name inside a value stays what it is.
+    filled = _BLANK.sub(lambda blank: str(values[blank[1]]), text)
+    return " ".join(filled.split()).replace(" ,", ",").rstrip(", ")
+
+
+def count(key: str, n: int, language: Language) -> str:
+    """``1 vote``, ``2 votes``, ``−1 votes``: a counted word with a true minus sign."""
+    plural = key if n == 1 else f"{key}s"
+    number = f"{n:,}".replace("-", "\N{MINUS SIGN}")
+    return say(plural, language, n=number)
+
+
+def day_in_words(date: str, language: Language) -> str:
+    """``2024-07-31`` as a headline; anything that is no date comes back as it is."""
+    try:
+        day = datetime.date.fromisoformat(date)
+    except ValueError:
+        return date
+    if language == "ko":
+        return f"{day.year}년 {day.month}월 {day.day}일 {WEEKDAYS_KO[day.weekday()]}요일"
+    return f"{WEEKDAYS[day.weekday()]}, {day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def month_in_words(year: int, month: int, language: Language) -> str:
+    """``July 2024`` or ``2024년 7월``."""
+    return f"{year}년 {month}월" if language == "ko" else f"{MONTHS[month - 1]} {year}"
+
+
+def time_in_words(time: str) -> str:
+    """``2024-07-31T01:00:00Z`` as ``2024-07-31 01:00 UTC``, the same in every language."""
+    if len(time) == 20 and time[10] == "T" and time.endswith("Z"):
+        return f"{time[:10]} {time[11:16]} UTC"
+    return time
