@@ -197,6 +197,8 @@ class Head(Struct, frozen=True, kw_only=True):
     votes_at: str = ""
     authors: tuple[str, ...] = ()
     pdf: str = ""
+    pdf_is_image: bool = False
+    """A digest that was read shows the PDF as an image instead of linking to it."""
 
 
 class Entry(Struct, frozen=True, kw_only=True):
