@@ -1,0 +1,95 @@
+"""Makes papers of what sources give: cleaned, split, with their originals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from presscheck.papers.clean import clean
+from presscheck.papers.sentences import sentences_of
+from presscheck.types import Author, Paper, Problem
+
+MINIMUM_WORDS = 20
+"""An abstract with fewer words is no abstract."""
+
+_GROUP = re.compile(
+    r"(?i)(?:^(?:the\s)?(?:.+\s)?(?:collaborations?|consortium|team|group|working group|initiative)"
+    r"(?:\s?[:(].*)?$|^team\s+\S)"
+)
+
+
+def make_paper(
+    *,
+    id: str,
+    title: str,
+    abstract: str,
+    authors: Sequence[Author | str],
+    problems: list[Problem] | None = None,
+    **rest: Any,
+) -> Paper:
+    """Make a paper of a source's fields.
+
+    Args:
+        id: arXiv id without version, ``doi:…`` or ``key:…``.
+        title: as published; cleaned here.
+        abstract: as published; cleaned and split here.
+        authors: in the order of the paper, names or authors. An empty name is left out.
+        problems: takes what the reader should be told.
+        rest: other fields of ``Paper``.
+    """
+    cleaned = clean(abstract)
+    return Paper(
+        id=id,
+        title=clean(title, title=True).text,
+        title_original=title,
+        abstract=cleaned.text,
+        abstract_original=abstract,
+        sentences=sentences_of(cleaned),
+        authors=_authors(id, authors, problems),
+        **rest,
+    )
+
+
+def _authors(where: str, given: Sequence[Author | str], problems: list[Problem] | None) -> tuple[Author, ...]:
+    """Clean each name; order and repetitions stay as they are."""
+    authors = []
+    for place, one in enumerate(given, 1):
+        author = one if isinstance(one, Author) else Author(name=one)
+        name = clean(author.name, title=True).text
+        if name:
+            group = author.group or _GROUP.search(name) is not None
+            authors.append(Author(name=name, hidden=author.hidden, group=group))
+        elif problems is not None:
+            problems.append(Problem(where=where, what=f"author {place} of {len(given)} has no name; left out"))
+    return tuple(authors)
+
+
+_ERROR_PAGE = re.compile(
+    r"(?i)^\W*(?:no html for|access (?:to this page )?(?:is |has been )?denied|<!doctype html|<html|<\?xml|"
+    r"(?:error )?(?:40[0-9]|429|50[0-4])\b[ :]*(?:bad gateway|not found|forbidden|internal|service|too many|gateway|"
+    r"unauthorized|error)|too many requests|rate limit exceeded|service unavailable|bad gateway|forbidden|page not "
+    r"found|just a moment|checking your browser|please enable javascript|internal server error)"
+)
+_WITHDRAWN = re.compile(
+    r"(?i)^\W*(?:this|the) (?:paper|article|manuscript|submission|work|preprint) (?:has been|was|is|had been) "
+    r"(?:temporarily )?(?:withdrawn|retracted)"
+)
+
+
+def why_not_summarised(paper: Paper) -> str:
+    """The honest reason why the abstract cannot be summarised, or an empty string."""
+    text = paper.abstract
+    if not text.strip():
+        return "the abstract is missing"
+    if error := _ERROR_PAGE.match(text):
+        return f"the source gave an error page instead of the abstract: {error.group().strip()!r}"
+    if _WITHDRAWN.match(text) and len(paper.sentences) <= 3:
+        return "the abstract is only a withdrawal notice"
+    letters = [c for c in text if c.isalpha()]
+    if sum(c < "\u0250" for c in letters) * 2 < len(letters):
+        return "the abstract is not in English"
+    words = len(re.findall(r"\w+", text))
+    if words < MINIMUM_WORDS:
+        return f"the abstract is too short: {words} words, need {MINIMUM_WORDS}"
+    return ""
