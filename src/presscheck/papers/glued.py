@@ -25,6 +25,7 @@ _LETTERS = "|".join(sorted(GREEK, key=len, reverse=True))
 
 # The order matters: the first that fits at a place is taken.
 _RULES = {
+    "wrapped": r"\{(?=https?://)[^\s{}]{1,300}\}",
     "link": rf"(?:{WEB})\{{[^{{}}]{{0,300}}\}}",
     "web": WEB,
     "font": rf"(?<![A-Za-z\\])(?:{_FONTS}|{COLOURS})\{{[^{{}}]{{0,400}}\}}",
@@ -32,7 +33,7 @@ _RULES = {
     "grid": r"(?<![\w.,^])\d{1,5}(?:\^\d{1,3})?(?: times \d{1,5}(?:\^\d{1,3})?){1,6}(?![\w^]|[.,]\d)",
     "product": r"(?<![A-Za-z\d])[A-Za-z] ?times [A-Za-z](?![A-Za-z\d])",
     "times": r"(?<=\d)times(?![a-z])|(?<=\d)times(?=sim\d)|\{times\}",
-    "about": r"(?<![A-Za-z-])sim ?(?=\d)(?!sim2[A-Za-z]{2})|(?<=times)sim(?=\d)|\{sim\}",
+    "about": r"(?<![A-Za-z-])(?!sim2[A-Za-z]{2})sim ?(?=\d)|(?<=times)sim(?=\d)|\{sim\}",
     "within": r"(?<=\d)pm(?=\d)|(?<![A-Za-z\d])(?<!\d )pm (?=\d)",
     "near": r"(?<![A-Za-z])approx(?=\d)",
     "sign": rf"(?<![A-Za-z\\])(?:{_SIGNS})(?![a-z_])",
@@ -41,8 +42,8 @@ _RULES = {
     "ordinal": r"(?<=\d)\^(?:\{(?:st|nd|rd|th)\}|(?:st|nd|rd|th)(?![a-z]))",
     "star": r"\^(?:\{ ?(?:ast|\*|∗) ?\}|ast(?![A-Za-z]))",
     "script": r"[_^]\{[^{}]{0,120}\}",
-    "single": r"\{[^\w\s{}]\}|\{[A-Z]\}(?=[a-z])|\{[A-Za-z\d][A-Za-z\d ]{0,11}\}(?=[A-Za-z])",
-    "tie": r"(?<=[A-Za-z.,:;)\]%\d])~(?=[A-Za-z(\[])|(?<![\w.])[A-Za-z][A-Za-z.]{0,30}~(?=\d)",
+    "single": r"\{[^\w\s{}]\}|\{[^\x00-\x7f]\}|\{[A-Za-z\d][A-Za-z\d ]{0,11}\}(?=[A-Za-z])",
+    "tie": r"(?<=[A-Za-z.,:;)\]%\d])~(?=[A-Za-z(\[\\])|(?<![\w.])[A-Za-z][A-Za-z.]{0,30}~(?=\d)",
     "double": r"``|''",
     "quoted": r"(?<![`\w])`[^`'\"]{1,100}'(?![A-Za-z'])|(?<=[a-z])`(?=s\b)",
     "dash": r"(?<=[\w)\]%])---?(?=[\w(\[])|(?<= )---?(?= )",
@@ -106,7 +107,8 @@ def _product(match: re.Match[str]) -> list[Edit]:
 def _about(match: re.Match[str]) -> list[Edit]:
     """ "sim 75%" is "~75%"; in "2.4 sim 6.5" it is a range and keeps its space."""
     before = match.string[max(0, match.start() - 2) : match.start()].strip()
-    spaced = match.group().endswith(" ") and before[-1:] in tuple("0123456789%×")
+    glued = match.string[match.start() - 1 : match.start()] in tuple("0123456789%×")
+    spaced = match.group().endswith(" ") and not glued and before[-1:] in tuple("0123456789%×")
     return [(*match.span(), "~ " if spaced else "~")]
 
 
@@ -124,6 +126,13 @@ def _ends_after(match: re.Match[str], opening: str, closing: str) -> list[Edit]:
     """Keep the sign before the brace and put other brackets round what is inside."""
     start, end = match.span()
     return [(start + 1, start + 2, opening), (end - 1, end, closing)]
+
+
+def _single(match: re.Match[str]) -> list[Edit]:
+    """Braces round one sign or the first letters of a word, unless they are a macro's argument."""
+    if re.search(r"\\[A-Za-z]{1,30}$", match.string[max(0, match.start() - 32) : match.start()]):
+        return []
+    return _ends(match)
 
 
 def _tie(match: re.Match[str]) -> list[Edit]:
@@ -145,6 +154,7 @@ def _dash(match: re.Match[str]) -> list[Edit]:
 
 _REPLACEMENTS: dict[str, Callable[[re.Match[str]], list[Edit]]] = {
     "link": _link,
+    "wrapped": _ends,
     "font": _ends,
     "bold": _whole(""),
     "grid": _grid,
@@ -159,7 +169,7 @@ _REPLACEMENTS: dict[str, Callable[[re.Match[str]], list[Edit]]] = {
     "ordinal": lambda match: [(*match.span(), match.group().strip("^{}"))],
     "star": _whole("^*"),
     "script": _script,
-    "single": lambda match: [(match.start(), match.start() + 1, ""), (match.end() - 1, match.end(), "")],
+    "single": _single,
     "tie": _tie,
     "quoted": _quoted,
     "dash": _dash,
@@ -180,7 +190,7 @@ STARTERS = (
 
 _OPENING = "|".join(sorted({w for w in STARTERS if len(w) > 1}, key=len, reverse=True))
 _MISSING_SPACE = re.compile(
-    rf"(?P<web2>{WEB})|(?<=[a-z]{{2}})(?P<stop>[.!?])(?=(?:{_OPENING})(?:,? [a-z\d(]|, ))"
+    rf"(?P<before>[a-z]\.?)(?=https?://)|(?P<web2>{WEB})|(?<=[a-z]{{2}})(?P<stop>[.!?])(?=(?:{_OPENING})(?:,? [a-z\d(]|, ))"
     rf"|(?<=[\d%)\]\"])(?P<stop2>[.!?])(?=(?:{_OPENING})(?:,? [a-z]|, ))"
     rf"|(?<=[a-z]{{4}})(?P<glue>[a-z])(?=(?:An|The|Our|Code|This|Project|Available)(?: [a-z]{{2,}} [a-z]{{2,}}))"
 )

@@ -146,7 +146,10 @@ def _macro(text: str, match: re.Match[str], name: str, pairs: dict[int, int]) ->
         return [(start, opening + 1, a[:1]), (closing, second + 1, f"{a[1:]}/{b[:1]}"), (last, last + 1, b[1:])]
     if name in SYMBOLS or name in GREEK:
         empty = closing == opening + 1 and opening >= 0
-        return [(start, closing + 1 if empty else end, SYMBOLS.get(name) or GREEK[name])]
+        new = SYMBOLS.get(name) or GREEK[name]
+        if new.endswith(".") and text[end : end + 1] == ".":
+            new = new[:-1]
+        return [(start, closing + 1 if empty else end, new)]
     if name in _SWITCHES:
         space = re.compile(r"\s*").match(text, end)
         edits = [(start, space.end() if space else end, "")]

@@ -16,24 +16,47 @@ from presscheck.papers.glued import STARTERS, WEB
 from presscheck.types import Paper, Sentence
 
 _OPENERS = frozenset(STARTERS)
+_LOW_OPENERS = frozenset("we our this these however moreover furthermore in the".split())
 
-# Never the end of a sentence, whatever comes next.
-_NEVER = frozenset(
-    "e.g i.e cf vs viz resp approx ca fig figs eq eqs sec secs ref refs tab thm prop def no nos vol pp ch al w.r.t "
-    "a.k.a i.i.d s.t st dr mr mrs ms prof univ dept est incl excl max min avg std eg ie wrt".split()
-)
-# The end of a sentence only before a word that opens one.
-_SOMETIMES = frozenset("etc et al. al ph.d u.s u.k inc ltd co corp jr sr a.m p.m i.i.d vs".split())
+_ALWAYS_GO_ON = frozenset("e.g i.e eg ie cf vs viz approx ca resp mr mrs ms dr prof st".split())
+"""After these a sentence goes on, whatever comes next."""
 
-_END = re.compile(
-    r"(?P<web>" + WEB + r")"
-    r"|(?P<stop>(?:[.!?…]|[。！？])+[\"'”’)\]»]*)(?P<gap>\s+|$|(?=[가-힣A-Z\"'“‘(]))",
+_BEFORE_NUMBERS = frozenset(
+    "no nos fig figs eq eqs eqn sec secs ref refs tab tabs thm lem prop def vol pp p ch chap alg app art ver".split()
 )
+"""Short for something that has a number: "Fig. 3", "Eq. (2)"; otherwise words like any other."""
+
+_MAY_END = frozenset("al etc i.i.d w.r.t a.k.a s.t ph.d m.sc b.sc inc ltd co corp jr sr a.m p.m incl excl".split())
+"""These end a sentence only before a word that opens one."""
+
+_NAMES_WITH_MARK = frozenset(("yahoo", "jeopardy"))
+
+_MARK = re.compile(
+    rf"(?P<web>(?:{WEB})(?<![.!?…。！？,;:)\]\"'”’»]))"
+    r"|(?P<stop>[.!?…。！？]+(?: ?[”»]|[\"'’)\]」』])*)(?P<gap>\s+|$|(?<=[。！？」』])|(?=[가-힣A-Z\"'“‘(]))"
+)
+_WORD_BEFORE = re.compile(r"[^\s(\[\"“‘'—–/]*$")
+_WORD_AFTER = re.compile(r"[\"“‘'(\[*]*([^\s,.;:!?)\]\"”’]*)(.?)", re.DOTALL)
+_LOW_NAME = re.compile(r"[a-z]{1,3}[A-Z0-9]|[a-z]{1,8}-?[A-Z]|https?:")
+_ITEM = re.compile(r"\((?:[ivx]{1,4}|[a-z]|\d{1,2})\)\s")
+_INITIALS = re.compile(r"(?:[A-Z]\.)*[A-Z]")
+_QUOTING = re.compile(r"이?(?:라고|라는|라며|란|고|는)\b")
 
 
 def split(text: str) -> list[tuple[int, int]]:
-    """Spans of the sentences of a clean text, in order, without the spaces around them."""
-    cuts = [match.end("stop") for match in _END.finditer(text) if match["web"] is None and _ends(text, match)]
+    """Spans of the sentences of a clean text, in order, without the spaces around them.
+
+    Every character but spaces is in one of them. What stands in round brackets is not split.
+    """
+    cuts = []
+    closing = _brackets(text)
+    for match in _MARK.finditer(text):
+        if match["web"] is None and _ends(text, match):
+            at = match.end("stop")
+            while closing and closing[-1][1] < at:
+                closing.pop()
+            if not closing or closing[-1][0] > match.start():
+                cuts.append(at)
     spans = []
     start = 0
     for end in [*cuts, len(text)]:
@@ -44,12 +67,85 @@ def split(text: str) -> list[tuple[int, int]]:
     return spans
 
 
+def _brackets(text: str, longest: int = 400) -> list[tuple[int, int]]:
+    """Outermost pairs of round brackets, last one first. Very long ones are taken for a slip."""
+    stack: list[int] = []
+    pairs: list[tuple[int, int]] = []
+    for match in re.finditer(r"[()]", text):
+        if match.group() == "(":
+            stack.append(match.start())
+        elif stack:
+            start, end = stack.pop(), match.start()
+            if end - start <= longest:
+                while pairs and pairs[-1][0] > start:
+                    pairs.pop()
+                pairs.append((start, end))
+    return pairs[::-1]
+
+
 def _ends(text: str, match: re.Match[str]) -> bool:
     """Whether a mark ends a sentence here."""
-    after = text[match.end() : match.end() + 60]
-    if not after:
+    if match.end() == len(text):
         return True
-    return not after[0].islower()
+    stop = match["stop"]
+    start = match.start()
+    if stop[0] in "。！？":
+        return not (stop[-1] in "」』" and _QUOTING.match(text, match.end()))
+    found = _WORD_BEFORE.search(text, max(0, start - 40), start)
+    before = found.group() if found else ""
+    following = _WORD_AFTER.match(text, match.end(), match.end() + 80)
+    after, then = following.groups() if following else ("", "")
+    if "가" <= before[-1:] <= "힣":
+        return _ends_korean(text, match, before)
+    if not match["gap"]:
+        return _ends_glued(before, stop, after, then)
+    return _ends_spaced(text, match, before, after)
+
+
+def _ends_korean(text: str, match: re.Match[str], before: str) -> bool:
+    """After Hangul: a quotation goes on ("…다."라고); without a space only an ending ends."""
+    if match["gap"]:
+        return not (len(match["stop"]) > 1 and _QUOTING.match(text, match.end()))
+    return len(match["stop"].rstrip("\"'”’)]»」』")) == len(match["stop"]) and before[-1] in "다요까죠음함임됨네"
+
+
+def _ends_glued(before: str, stop: str, after: str, then: str) -> bool:
+    """Without a space: "state.In contrast", not "U.S." and not "torch.Tensor"."""
+    word = re.search(r"[a-z]{2,}$|[\d%]$", before) is not None and "." not in before.strip(".")
+    return len(stop) == 1 and word and before.lower() not in _ALWAYS_GO_ON and after in _OPENERS and then in (" ", ",")
+
+
+def _ends_spaced(text: str, match: re.Match[str], before: str, after: str) -> bool:
+    """With a space after the mark, in Latin script."""
+    stop, following = match["stop"], text[match.end()]
+    if following in ",;:.!?…)]}%":
+        return False
+    opens = after in _OPENERS or (after[:1].isupper() and after.endswith("ly"))
+    if not before and text[: match.start()].rstrip()[-1:] in (".", ""):
+        return opens  # ". . ." and a mark that opens the text
+    if stop[0] in "!?":
+        name = before.lower() in _NAMES_WITH_MARK and not opens
+        return not name and (not after[:1].islower() or _LOW_NAME.match(after) is not None)
+    item = _ITEM.match(text, match.end()) is not None
+    if after[:1].islower() and not item and not _LOW_NAME.match(after):
+        ordinary = re.fullmatch(r"[a-z]{3,}", before) is not None and before not in _MAY_END
+        return stop == "." and ordinary and after in _LOW_OPENERS and before not in _ALWAYS_GO_ON | _BEFORE_NUMBERS
+    word = before.lower().rstrip(".")
+    if stop[0] == "." and stop[:2] != "..":
+        if word in _ALWAYS_GO_ON:
+            return False
+        if word in _BEFORE_NUMBERS and (following.isdigit() or following in "(#[~" or re.fullmatch("[IVX]+", after)):
+            return False
+        if word in _MAY_END or _INITIALS.fullmatch(before):
+            return (opens or word == "etc") and after[:1].isupper()
+        if re.fullmatch(r"\d{1,2}", before):
+            return _counts_nothing(text, match.start() - len(before))
+    return True
+
+
+def _counts_nothing(text: str, start: int) -> bool:
+    """Whether a small number belongs to its sentence; after a colon or a full stop it counts an item."""
+    return text[:start].rstrip()[-1:] not in ("", ":", ";", ".", "!", "?")
 
 
 def digest(sentence: str) -> str:
