@@ -71,7 +71,9 @@ LARCH = paper(
         "On eight tasks it reduces memory by 31% and keeps accuracy within 0.4 points of the full model.",
         "At a batch of 16 it decodes 1.9 times faster than the baseline.",
     ],
-    authors=tuple(Author(name=name) for name in ("Ada Byrne", "Jun-ho Kim", "Marta Ruiz", "Li Wei", "이서연")),
+    authors=tuple(
+        Author(name=name) for name in ("Ada Byrne", "Jun-ho Kim", "Marta Ruiz", "Li Wei", "이서연")
+    ),
     votes=53,
     votes_at="2024-07-31T01:00:00Z",
     date="2024-07-31",
@@ -123,7 +125,7 @@ def hostile_paper() -> Paper:
         [f"We study {HOSTILE}.", "It is 12% better\x00\x1b\ufffe."],
         authors=tuple(names),
         votes=-3,
-        votes_at=HOSTILE,
+        votes_at="2024-07-31T01:00:00Z",
         code="javascript:alert(1)",
         project='https://example.org/"><script>alert(3)</script>',
         journal=HOSTILE,
@@ -148,40 +150,82 @@ def larch_entries() -> list[Entry]:
     """Both languages, both styles, by the editors, with a press note."""
     note = "The abstract says eight tasks, its table lists seven."
     return [
-        entry(LARCH, "en", "detailed", {
-            "whats_new": [said(LARCH, "Larch prunes attention heads by how much later tokens use them.", 2)],
-            "technical_details": [
-                said(LARCH, "Each head is scored on a window of recent queries.", 3,
-                     clause="scores each head on a window of recent queries"),
-                said(LARCH, "The lowest quarter is dropped; the cache keeps the others in full precision.", 3),
-            ],
-            "performance_highlights": [
-                said(LARCH, "Memory falls by 31% over eight tasks, accuracy by at most 0.4 points.", 4),
-                said(LARCH, "Decoding is 1.9 times faster at a batch of 16.", 5),
-            ],
-        }, notes=(said(LARCH, note, 4),)),
-        entry(LARCH, "en", "easy", {
-            "summary": [said(LARCH, "Larch makes long texts cheaper by leaving out parts nobody reads.", 1, 2)],
-            "plain": [said(LARCH, "Think of a meeting from which those who never speak are excused.", 2)],
-            "fields": [said(LARCH, "Language models", 1), said(LARCH, "Efficient inference", 1)],
-        }),
-        entry(LARCH, "ko", "detailed", {
-            "whats_new": [said(LARCH, "Larch는 이후 토큰이 얼마나 쓰는지를 기준으로 어텐션 헤드를 가지치기합니다.", 2)],
-            "technical_details": [
-                said(LARCH, "최근 질의의 창에서 각 헤드의 점수를 매깁니다.", 3,
-                     clause="scores each head on a window of recent queries"),
-                said(LARCH, "하위 4분의 1을 버리고 나머지 헤드는 온전한 정밀도로 캐시에 둡니다.", 3),
-            ],
-            "performance_highlights": [
-                said(LARCH, "여덟 과제에서 메모리를 31% 줄이고 정확도 차이는 0.4점 이내입니다.", 4),
-                said(LARCH, "배치 16에서 기준보다 1.9배 빠르게 디코딩합니다.", 5),
-            ],
-        }, notes=(said(LARCH, "초록은 과제가 여덟이라고 하지만 표에는 일곱이 있습니다.", 4),)),
-        entry(LARCH, "ko", "easy", {
-            "summary": [said(LARCH, "아무도 보지 않는 부분을 덜어 긴 글을 더 싸게 처리합니다.", 1, 2)],
-            "plain": "쉬운 설명의 바탕이 될 문장이 초록에 없습니다.",
-            "fields": [said(LARCH, "언어 모델", 1), said(LARCH, "효율적 추론", 1)],
-        }),
+        entry(
+            LARCH,
+            "en",
+            "detailed",
+            {
+                "whats_new": [
+                    said(LARCH, "Larch prunes attention heads by how much later tokens use them.", 2)
+                ],
+                "technical_details": [
+                    said(
+                        LARCH,
+                        "Each head is scored on a window of recent queries.",
+                        3,
+                        clause="scores each head on a window of recent queries",
+                    ),
+                    said(
+                        LARCH,
+                        "The lowest quarter is dropped; the cache keeps the others in full precision.",
+                        3,
+                    ),
+                ],
+                "performance_highlights": [
+                    said(LARCH, "Memory falls by 31% over eight tasks, accuracy by at most 0.4 points.", 4),
+                    said(LARCH, "Decoding is 1.9 times faster at a batch of 16.", 5),
+                ],
+            },
+            notes=(said(LARCH, note, 4),),
+        ),
+        entry(
+            LARCH,
+            "en",
+            "easy",
+            {
+                "summary": [
+                    said(LARCH, "Larch makes long texts cheaper by leaving out parts nobody reads.", 1, 2)
+                ],
+                "plain": [said(LARCH, "Think of a meeting from which those who never speak are excused.", 2)],
+                "fields": [said(LARCH, "Language models", 1), said(LARCH, "Efficient inference", 1)],
+            },
+        ),
+        entry(
+            LARCH,
+            "ko",
+            "detailed",
+            {
+                "whats_new": [
+                    said(
+                        LARCH, "Larch는 이후 토큰이 얼마나 쓰는지를 기준으로 어텐션 헤드를 가지치기합니다.", 2
+                    )
+                ],
+                "technical_details": [
+                    said(
+                        LARCH,
+                        "최근 질의의 창에서 각 헤드의 점수를 매깁니다.",
+                        3,
+                        clause="scores each head on a window of recent queries",
+                    ),
+                    said(LARCH, "하위 4분의 1을 버리고 나머지 헤드는 온전한 정밀도로 캐시에 둡니다.", 3),
+                ],
+                "performance_highlights": [
+                    said(LARCH, "여덟 과제에서 메모리를 31% 줄이고 정확도 차이는 0.4점 이내입니다.", 4),
+                    said(LARCH, "배치 16에서 기준보다 1.9배 빠르게 디코딩합니다.", 5),
+                ],
+            },
+            notes=(said(LARCH, "초록은 과제가 여덟이라고 하지만 표에는 일곱이 있습니다.", 4),),
+        ),
+        entry(
+            LARCH,
+            "ko",
+            "easy",
+            {
+                "summary": [said(LARCH, "아무도 보지 않는 부분을 덜어 긴 글을 더 싸게 처리합니다.", 1, 2)],
+                "plain": "쉬운 설명의 바탕이 될 문장이 초록에 없습니다.",
+                "fields": [said(LARCH, "언어 모델", 1), said(LARCH, "효율적 추론", 1)],
+            },
+        ),
     ]
 
 
@@ -191,24 +235,49 @@ def quarry_entries() -> list[Entry]:
     why = "추출식 작성기는 한국어를 쓰지 않습니다."
     left = LeftOut(evidence=evidence(QUARRY, 4), reason="The sentence has two results; one is printed.")
     return [
-        entry(QUARRY, "en", "detailed", {
-            "whats_new": [said(QUARRY, texts[1], 2)],
-            "technical_details": [said(QUARRY, texts[2], 3)],
-            "performance_highlights": [
-                said(QUARRY, "people answer 93.5%", 4, clause="people answer 93.5%"),
-            ],
-        }, writer="extractive", left_out=(left,)),
-        entry(QUARRY, "en", "easy", {
-            "summary": [said(QUARRY, texts[1], 2)],
-            "plain": "The abstract has no plainly worded explanation.",
-            "fields": [said(QUARRY, "Question answering", 1)],
-        }, writer="extractive"),
-        entry(QUARRY, "ko", "detailed", {
-            key: why for key in ("whats_new", "technical_details", "performance_highlights")
-        }, writer="extractive"),
-        entry(QUARRY, "ko", "easy", {
-            "summary": why, "plain": why, "fields": [said(QUARRY, "질의응답", 1)],
-        }, writer="extractive"),
+        entry(
+            QUARRY,
+            "en",
+            "detailed",
+            {
+                "whats_new": [said(QUARRY, texts[1], 2)],
+                "technical_details": [said(QUARRY, texts[2], 3)],
+                "performance_highlights": [
+                    said(QUARRY, "people answer 93.5%", 4, clause="people answer 93.5%"),
+                ],
+            },
+            writer="extractive",
+            left_out=(left,),
+        ),
+        entry(
+            QUARRY,
+            "en",
+            "easy",
+            {
+                "summary": [said(QUARRY, texts[1], 2)],
+                "plain": "The abstract has no plainly worded explanation.",
+                "fields": [said(QUARRY, "Question answering", 1)],
+            },
+            writer="extractive",
+        ),
+        entry(
+            QUARRY,
+            "ko",
+            "detailed",
+            dict.fromkeys(("whats_new", "technical_details", "performance_highlights"), why),
+            writer="extractive",
+        ),
+        entry(
+            QUARRY,
+            "ko",
+            "easy",
+            {
+                "summary": why,
+                "plain": why,
+                "fields": [said(QUARRY, "질의응답", 1)],
+            },
+            writer="extractive",
+        ),
     ]
 
 
@@ -221,13 +290,23 @@ def outside_entries() -> list[Entry]:
         Evidence(source="title", sentence=1),
     )
     return [
-        entry(OUTSIDE, "en", "detailed", {
-            "whats_new": [Statement(text="Fathom estimates depth from one echo.", evidence=points)],
-            "Outlook": [Statement(text="Its authors plan a second sensor.")],
-        }),
-        entry(OUTSIDE, "ko", "detailed", {
-            "whats_new": [Statement(text="Fathom은 메아리 하나로 깊이를 추정합니다.", evidence=points)],
-        }),
+        entry(
+            OUTSIDE,
+            "en",
+            "detailed",
+            {
+                "whats_new": [Statement(text="Fathom estimates depth from one echo.", evidence=points)],
+                "Outlook": [Statement(text="Its authors plan a second sensor.")],
+            },
+        ),
+        entry(
+            OUTSIDE,
+            "ko",
+            "detailed",
+            {
+                "whats_new": [Statement(text="Fathom은 메아리 하나로 깊이를 추정합니다.", evidence=points)],
+            },
+        ),
     ]
 
 
@@ -235,11 +314,18 @@ def hostile_entries(of: Paper) -> list[Entry]:
     """Markup in statements, reasons, headings and places."""
     place = Evidence(source="paper", place=HOSTILE, version=HOSTILE)
     return [
-        entry(of, "en", "detailed", {
-            "whats_new": [Statement(text=HOSTILE, evidence=(place, evidence(of, 1)))],
-            HOSTILE: [Statement(text=TURNED)],
-            "technical_details": HOSTILE,
-        }, writer=HOSTILE, notes=(Statement(text=HOSTILE),)),
+        entry(
+            of,
+            "en",
+            "detailed",
+            {
+                "whats_new": [Statement(text=HOSTILE, evidence=(place, evidence(of, 1)))],
+                HOSTILE: [Statement(text=TURNED)],
+                "technical_details": HOSTILE,
+            },
+            writer=HOSTILE,
+            notes=(Statement(text=HOSTILE),),
+        ),
         entry(of, "ko", "detailed", {}, status="not summarised", reason=HOSTILE),
     ]
 

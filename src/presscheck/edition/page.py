@@ -17,11 +17,13 @@ from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 from presscheck import __version__
-from presscheck.edition import view, words
+from presscheck.edition import front, view, words
 from presscheck.types import LANGUAGES, Edition, Language, Style
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from presscheck.edition.published import Listed
 
 THUMBNAIL_HOST = "https://cdn-thumbnails.huggingface.co"
 
@@ -87,6 +89,30 @@ def render_edition(
     )
 
 
+def render_index(listed: Sequence[Listed], recent: Sequence[Edition]) -> str:
+    """The front page over all published editions.
+
+    Args:
+        listed: Every edition, newest first, for the calendar.
+        recent: The newest of them whole: the first one's leads and the press notes of all are shown.
+
+    Returns:
+        A whole HTML document.
+    """
+    return _render(
+        "index.html",
+        LANGUAGES,
+        (),
+        images=False,
+        home="#main",
+        latest=recent[0] if recent else None,
+        leads=front.leads(recent[0]) if recent else [],
+        notes=front.notes(recent),
+        months=front.months(listed),
+        weekdays=[{"en": en[:2], "ko": ko} for en, ko in zip(words.WEEKDAYS, words.WEEKDAYS_KO, strict=True)],
+    )
+
+
 def render_neighbours(
     languages: Sequence[Language], previous: str, following: str, *, published: bool = True
 ) -> str:
@@ -148,6 +174,8 @@ def _environment() -> Environment:
 
     def isolated(text: str) -> Markup:
         """A name in a line of others: one that runs from right to left must not turn its neighbours."""
+        if view.language_of(text) == "ko":
+            return Markup('<bdi lang="ko">{}</bdi>').format(printable(text))
         return Markup("<bdi>{}</bdi>").format(printable(text)) if view.runs_left(text) else escape(text)
 
     environment = Environment(

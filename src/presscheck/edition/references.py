@@ -112,4 +112,5 @@ class Referrer:
 
     def _repository(self, evidence: Evidence, statement: str, language: Language) -> Reference:
         title = say("at_repository", language, place=evidence.place)
-        return Reference(evidence.place or say("mark_repository", language), web_address(self.paper.code), title)
+        mark = evidence.place or say("mark_repository", language)
+        return Reference(mark, web_address(self.paper.code), title)

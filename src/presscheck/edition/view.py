@@ -109,15 +109,25 @@ _TURNING = frozenset({"R", "AL", "AN", "RLE", "RLO", "LRE", "LRO", "PDF", "RLI",
 def items(edition: Edition) -> list[Item]:
     """The papers of an edition in the order of its list, as the template prints them."""
     entries = {(entry.paper, entry.language, entry.style): entry for entry in edition.entries}
-    ids: dict[str, str] = {}
-    for number, paper in enumerate(edition.papers, start=1):
-        ids.setdefault(paper.id, paper.arxiv or f"paper-{number}")
-    made, seen = [], set()
-    for number, paper in enumerate(edition.papers, start=1):
-        twice = paper.id in seen
-        seen.add(paper.id)
-        made.append(_item(edition, entries, ids, paper, number, f"paper-{number}" if twice else ids[paper.id]))
-    return made
+    ids = html_ids(edition.papers)
+    first: dict[str, str] = {}
+    for paper, html_id in zip(edition.papers, ids, strict=True):
+        first.setdefault(paper.id, html_id)
+    return [
+        _item(edition, entries, first, paper, number, html_id)
+        for number, (paper, html_id) in enumerate(zip(edition.papers, ids, strict=True), start=1)
+    ]
+
+
+def html_ids(papers: Sequence[Paper]) -> list[str]:
+    """The id of each paper on the page: its arXiv id where it has one, and no id twice."""
+    seen: set[str] = set()
+    ids = []
+    for number, paper in enumerate(papers, start=1):
+        html_id = paper.arxiv if paper.arxiv not in seen else ""
+        seen.add(html_id)
+        ids.append(html_id or f"paper-{number}")
+    return ids
 
 
 def _item(
@@ -199,7 +209,9 @@ def _block(refer: Referrer, style: Style, entries: Sequence[tuple[Language, Entr
         if entry.writer:
             writers.append((language, entry.writer))
     parts = tuple(
-        Part(key, "" if key in SECTIONS[style] else key, tuple(voices.values())) for key, voices in sections.items() if voices
+        Part(key, "" if key in SECTIONS[style] else key, tuple(voices.values()))
+        for key, voices in sections.items()
+        if voices
     )
     return Block(style, tuple(remarks), parts, tuple(notes), tuple(writers))
 
@@ -212,8 +224,8 @@ def _same_reason(sections: Sequence[Section]) -> str:
 
 def _lines(refer: Referrer, statements: Sequence[Statement], language: Language) -> tuple[Line, ...]:
     return tuple(
-        Line(statement.text, tuple(refer(evidence, statement.text, language) for evidence in statement.evidence))
-        for statement in statements
+        Line(said.text, tuple(refer(evidence, said.text, language) for evidence in said.evidence))
+        for said in statements
     )
 
 

@@ -57,7 +57,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "left_out": ("Left out", "싣지 않은 결과"),
     "notes": ("Press note", "교정 메모"),
     "not_summarised": ("Not summarised", "요약 없음"),
-    "no_entry": ("This edition has no entry for this paper here.", "이 호에는 이 논문의 해당 항목이 없습니다."),
+    "no_entry": (
+        "This edition has no entry for this paper in this language and style.",
+        "이 호에는 이 논문을 이 언어와 문체로 쓴 항목이 없습니다.",
+    ),
     "absent": ("Nothing is given for this part.", "이 부분에 실을 내용이 없습니다."),
     "writer": ("Written by {name}", "작성: {name}"),
     "extractive": (

@@ -34,7 +34,7 @@
     const part = all(".part, header", entry).find(spans);
     const statement = part && all(".said > li", part).find(spans);
     const top = (node) => node.getBoundingClientRect().top;
-    if (top(entry) > innerHeight) return;
+    if (top(entry) > at) return;  /* above the first entry there is no place to keep */
     if (statement) place.push({ list: part, index: [...statement.parentNode.children].indexOf(statement), top: top(statement) });
     if (part) place.push({ node: part, top: top(part) });
     place.push({ node: entry, top: top(entry) });
@@ -49,7 +49,7 @@
   };
   bar.addEventListener("pointerdown", notePlace, true);
   bar.addEventListener("keydown", notePlace, true);
-  bar.addEventListener("change", (event) => {
+  document.addEventListener("change", (event) => {
     const { name, value } = event.target;
     kept(name, value);
     darken();
