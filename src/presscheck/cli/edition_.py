@@ -1,0 +1,281 @@
+"""`presscheck edition`: from a day's papers to published files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from presscheck.errors import BadInput, Unreachable
+from presscheck.types import LANGUAGES, STYLES, Day, Edition
+
+if TYPE_CHECKING:
+    from presscheck.edition.build import Built, Order
+    from presscheck.papers.http import Client
+    from presscheck.papers.library import Library
+
+
+def _choice(allowed: tuple[str, ...]) -> Any:
+    """A callback for a comma-separated option: every part must be one of these."""
+
+    def parse(_: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        parts = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+        for part in parts or ("",):
+            if part not in allowed:
+                raise BadInput(
+                    f"unknown {option.name} `{part}`",
+                    hint=f"{option.name}s are {', '.join(allowed)}; several are joined by commas",
+                )
+        return parts
+
+    return parse
+
+
+@click.command(short_help="Build a day's edition")
+@click.argument("date", default="latest", metavar="[DATE|today|latest|all]")
+@click.option(
+    "--papers",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    help="Papers from a file, a folder or - instead of the network; may be given more than once.",
+)
+@click.option("--language", callback=_choice(LANGUAGES), metavar="en,ko", help="Languages, in this order.")
+@click.option("--style", callback=_choice(STYLES), metavar="detailed,easy", help="Styles, in this order.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the editions; the library's own by default.",
+)
+@click.option("--refresh", is_flag=True, help="Ask again and write anew; earlier snapshots are kept.")
+@click.option("--thumbnails/--no-thumbnails", default=None, help="Let the page load thumbnails.")
+@click.option("--json", "as_json", is_flag=True, help="Print each edition as one line of JSON.")
+def command(
+    date: str,
+    paths: tuple[str, ...],
+    language: tuple[str, ...] | None,
+    style: tuple[str, ...] | None,
+    out: Path | None,
+    refresh: bool,
+    thumbnails: bool | None,
+    as_json: bool,
+) -> int:
+    """Build the edition of a day: Markdown, web page, feed and JSON.
+
+    DATE is a day in UTC (2024-07-31), `today` (the list may still grow), `latest`
+    (the newest day that is over; the default), or `all` with --papers: every day
+    that the files hold.
+
+    \b
+    presscheck edition                                the newest day that is over
+    presscheck edition 2024-07-31                     a day that presscheck ships
+    presscheck edition 2024-10-07 --papers day.json   from a file
+    presscheck edition all --papers archive.jsonl.gz  every day of an archive
+    presscheck edition --language ko --style easy     one of the four digests
+
+    Without a network, `latest` builds the editions that presscheck ships.
+    A day that was fetched is kept in the library (PRESSCHECK_HOME) and not
+    fetched again; what is published and unchanged is not written again.
+
+    Exit status: 0 done; 1 printed, but a paper could not be used; 2 nothing printed.
+    """  # noqa: D301 - \b is click's mark for "do not rewrap"
+    from presscheck.edition.build import Order
+    from presscheck.papers.http import Client
+    from presscheck.papers.library import Library
+    from presscheck.papers.settings import load_settings
+
+    library = Library()
+    settings = load_settings(
+        library.home,
+        languages=list(language) if language else None,
+        styles=list(style) if style else None,
+        thumbnails=thumbnails,
+        out=str(out) if out else None,
+    )
+    order = Order(
+        out=Path(settings.out).expanduser() if settings.out else library.editions_folder,
+        languages=settings.languages,
+        styles=settings.styles,
+        thumbnails=settings.thumbnails,
+        refresh=refresh,
+    )
+    with Client(library.cache_folder, settings) as client:
+        built = _all_days(paths, order) if date == "all" else _one_day(date, paths, order, library, client)
+        return _tell(built, order, as_json)
+
+
+def _one_day(
+    date: str, paths: tuple[str, ...], order: Order, library: Library, client: Client
+) -> Iterator[Built]:
+    """The edition of one day, or the shipped ones where there is no network for the newest."""
+    from presscheck.edition.build import build_day, build_edition
+    from presscheck.edition.shipped import shipped_dates
+    from presscheck.papers.daily import load_day, load_newest
+    from presscheck.papers.days import parse_day, utc_now
+
+    today = utc_now().date().isoformat()
+    wanted = today if date == "today" else "" if date == "latest" else parse_day(date).isoformat()
+    if paths:
+        yield build_day(_from_files(paths, wanted, today, client), order)
+    elif wanted in shipped_dates() and not order.refresh:
+        yield build_edition(_shipped(wanted, order, library), order)
+    elif wanted:
+        yield build_day(load_day(wanted, refresh=order.refresh, library=library, client=client), order)
+    else:
+        try:
+            day = load_newest(refresh=order.refresh, library=library, client=client)
+        except Unreachable as error:
+            click.echo(f"No network ({error.message}): building the editions that ship with it.", err=True)
+            for shipped in shipped_dates():
+                yield build_edition(_shipped(shipped, order, library), order)
+            return
+        yield build_day(day, order)
+
+
+def _shipped(date: str, order: Order, library: Library) -> Edition:
+    """A shipped edition as it was ordered, with the abstracts where the library has them."""
+    import msgspec
+
+    from presscheck.edition.assemble import edition_hash
+    from presscheck.edition.shipped import load_shipped, with_abstracts
+
+    edition = load_shipped(date)
+    if held := library.day(date):
+        edition = with_abstracts(edition, held)
+    chosen = [e for e in edition.entries if e.language in order.languages and e.style in order.styles]
+    edition = msgspec.structs.replace(
+        edition, languages=order.languages, styles=order.styles, entries=tuple(chosen)
+    )
+    return msgspec.structs.replace(edition, inputs=edition_hash(edition))
+
+
+def _from_files(paths: tuple[str, ...], wanted: str, today: str, client: Client) -> Day:
+    """The papers of the files as one day's list."""
+    from presscheck.papers.files import read_papers
+    from presscheck.papers.spool import papers_of_day
+
+    days = [read_papers(path, client) for path in paths]
+    whole = _joined(days)
+    dates = {paper.date for paper in whole.papers if paper.date} | {day.date for day in days if day.date}
+    return papers_of_day(whole, wanted or max(dates, default=today))
+
+
+def _joined(days: list[Day]) -> Day:
+    """Several lists as one; a paper that is on two of them counts once, and that is said."""
+    import msgspec
+
+    if len(days) == 1:
+        return days[0]
+    from presscheck.papers.entries import duplicate
+    from presscheck.types import Paper
+
+    papers: dict[tuple[str, str], Paper] = {}
+    problems = [problem for day in days for problem in day.problems]
+    for day in days:
+        for paper in day.papers:
+            if papers.setdefault((paper.date, paper.id), paper) is not paper:
+                problems.append(duplicate(paper.id, day.source))
+    return msgspec.structs.replace(
+        days[0],
+        taken=max(day.taken for day in days),
+        source=", ".join(dict.fromkeys(day.source for day in days)),
+        papers=tuple(papers.values()),
+        problems=tuple(problems),
+    )
+
+
+def _all_days(paths: tuple[str, ...], order: Order) -> Iterator[Built]:
+    """An edition for every day that the files hold, on all cores, with a progress bar."""
+    from presscheck.edition.build import build_days
+    from presscheck.papers.spool import Spool
+
+    if not paths:
+        raise BadInput(
+            "`all` needs --papers: every day that these files hold",
+            hint="for example `presscheck edition all --papers archive.jsonl.gz`",
+        )
+    with Spool() as spool:
+        with _progress("reading papers", None) as advance:
+            for _ in spool.fill(paths):
+                advance()
+        _warn(spool.problems)
+        dates = spool.dates()
+        if not dates:
+            raise BadInput(f"no paper of {', '.join(paths)} says which day's list it was on")
+        with _progress("editions", len(dates)) as advance:
+            for built in build_days(spool.days(", ".join(Path(path).name for path in paths)), order):
+                advance()
+                yield built
+
+
+@contextmanager
+def _progress(what: str, total: int | None) -> Iterator[Any]:
+    """A bar with the time to go on a terminal; nothing where nobody watches."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+def _tell(built: Iterable[Built], order: Order, as_json: bool) -> int:
+    """Publish index and feed over what was built, and say what there is now."""
+    from presscheck.edition.publish import publish_index
+
+    done: list[Built] = []
+    bad = 0
+    try:
+        for one in built:
+            done.append(one)
+            bad += _warn(one.problems)
+            if as_json:
+                line = (order.out / one.date / "edition.json").read_bytes()
+                click.echo(b" ".join(line.split(b"\n")).strip())
+    finally:
+        # Ctrl-C in the middle of an archive leaves a folder that can be read.
+        if done:
+            _warn(publish_index(order.out).problems)
+    if not as_json:
+        _summary(done, order)
+    return 1 if bad else 0
+
+
+def _warn(problems: Iterable[Any]) -> int:
+    """Say on standard error what did not go well; returns how many papers were lost by it."""
+    bad = 0
+    for problem in problems:
+        lost = problem.kind == "bad paper"
+        bad += lost
+        click.echo(f"{'Bad paper' if lost else 'Note'}: {problem.where}: {problem.what}", err=True)
+    return bad
+
+
+def _summary(done: list[Built], order: Order) -> None:
+    """A line for each edition, then where to look."""
+    for one in done[-10:]:
+        parts = [one.date, f"{one.papers} papers"]
+        if one.written < one.papers:
+            parts.append(f"{one.papers - one.written} not summarised")
+        if one.state == "open":
+            parts.append("the day is not over")
+        if one.taken:
+            parts.append(f"taken {one.taken[:16].replace('T', ' ')} UTC")
+        if one.again:
+            parts.append("unchanged")
+        click.echo(" · ".join(parts))
+        if len(done) <= 5:
+            for path in one.files:
+                click.echo(f"  {path}")
+    if len(done) > 10:
+        again = sum(one.again for one in done)
+        click.echo(f"{len(done)} editions, {sum(one.papers for one in done)} papers, {again} unchanged")
+    click.echo(f"\nopen {(order.out / 'index.html').absolute().as_uri()}")

@@ -1,0 +1,139 @@
+"""Days → published editions: one after the other or side by side, and again from where it stopped.
+
+What is published is the state: a day whose edition in the folder was made from the
+same inputs is not written again, so an interrupted build goes on with the next.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from presscheck.edition.assemble import assemble, inputs_hash
+from presscheck.types import Day, Edition, Language, Problem, Struct, Style
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """How editions are wanted."""
+
+    out: Path
+    languages: tuple[Language, ...]
+    styles: tuple[Style, ...]
+    thumbnails: bool = False
+    refresh: bool = False
+    """Write anew even what is published from the same inputs."""
+
+
+class Built(Struct, frozen=True, kw_only=True):
+    """What became of one day."""
+
+    date: str
+    taken: str
+    state: str
+    papers: int
+    written: int
+    """Papers with a written entry in at least one language and style."""
+    problems: tuple[Problem, ...] = ()
+    files: tuple[Path, ...] = ()
+    again: bool = False
+    """True if it was published before from the same inputs, and left as it is."""
+
+
+class _Published(msgspec.Struct):
+    """The one field of a published edition that says what it was made from."""
+
+    inputs: str = ""
+
+
+def published_inputs(out: Path, date: str) -> str:
+    """The inputs of the edition of this day in the folder; empty if there is none that can be read."""
+    try:
+        return msgspec.json.decode((out / date / "edition.json").read_bytes(), type=_Published).inputs
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+
+
+def build_edition(edition: Edition, order: Order) -> Built:
+    """Publish one edition, without the index and the feed.
+
+    Raises:
+        BadInput: if the folder cannot be written; nothing is left behind.
+    """
+    from presscheck.edition.publish import publish_edition
+
+    if not order.refresh and edition.inputs and published_inputs(order.out, edition.date) == edition.inputs:
+        files = tuple(sorted(path for path in (order.out / edition.date).iterdir() if path.is_file()))
+        return _built(edition, files, again=True)
+    return _built(edition, tuple(publish_edition(edition, order.out, thumbnails=order.thumbnails)))
+
+
+def build_day(day: Day, order: Order) -> Built:
+    """Write and publish one day, or leave what is there if it was made from the same inputs."""
+    inputs = inputs_hash(day, order.languages, order.styles)
+    if not order.refresh and published_inputs(order.out, day.date) == inputs:
+        told = {name: getattr(day, name) for name in ("date", "taken", "state", "papers", "problems")}
+        return build_edition(Edition(**told, inputs=inputs), order)
+    return build_edition(assemble(day, order.languages, order.styles), order)
+
+
+def build_days(days: Iterable[Day], order: Order, workers: int | None = None) -> Iterator[Built]:
+    """Write and publish many days on all cores, in flat memory.
+
+    At most two days a worker are under way, so a long archive streams through.
+
+    Args:
+        days: Read as they are needed.
+        order: How they are wanted.
+        workers: Processes; None for one a core, 1 for this process alone.
+
+    Yields:
+        What became of each day, in the order of ``days``.
+    """
+    workers = workers or os.cpu_count() or 1
+    if workers == 1:
+        for day in days:
+            yield build_day(day, order)
+        return
+    from collections import deque
+    from concurrent.futures import Future, ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    # Spawned, since a fork of a process that has BLAS threads can hang.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread)
+    waiting: deque[Future[Built]] = deque()
+    try:
+        for day in days:
+            waiting.append(pool.submit(build_day, day, order))
+            if len(waiting) >= 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _one_thread() -> None:
+    """A worker has one core; Ctrl-C is the parent's to handle, after the day in work."""
+    import signal
+
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _built(edition: Edition, files: Sequence[Path], *, again: bool = False) -> Built:
+    """The line about an edition."""
+    unwritten = {entry.paper for entry in edition.entries if entry.status != "written"}
+    return Built(
+        date=edition.date,
+        taken=edition.taken,
+        state=edition.state,
+        papers=len(edition.papers),
+        written=len(edition.papers) - len(unwritten),
+        problems=edition.problems,
+        files=tuple(files),
+        again=again,
+    )
