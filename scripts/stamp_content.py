@@ -3,8 +3,10 @@
 An editor writes ``arxiv`` and, by hand, ``version``, ``system``, ``related`` and
 ``code``; everything that the source says itself (title, authors, times, votes,
 where each sentence of the abstract stands and its hash) is taken from the data,
-so that nobody types it. Refuses, and writes nothing, if a paper is not in the
-data or a pointer names a sentence that does not exist.
+so that nobody types it. A paper that no data have is kept as it stands, after the
+others, if its title and authors are set by hand; it has no sentences to point to.
+Refuses, and writes nothing, if a paper is in neither case or a pointer names a
+sentence that does not exist.
 """
 
 from __future__ import annotations
@@ -67,7 +69,8 @@ def render(edition: dict[str, Any], papers: list[dict[str, Any]]) -> str:
     for paper in papers:
         lines += ["", "[[papers]]"]
         lines += [f"{key} = {value(paper[key])}" for key in KEYS if paper.get(key) is not None]
-        lines += ["sentences = [", *(f"  {value(item)}," for item in paper["sentences"]), "]"]
+        if sentences := paper.get("sentences"):
+            lines += ["sentences = [", *(f"  {value(item)}," for item in sentences), "]"]
     return "\n".join(lines) + "\n"
 
 
@@ -80,16 +83,23 @@ def stamped(folder: Path, day: Day) -> str:
     edition = tomllib.loads((folder / "edition.toml").read_text(encoding="utf-8"))
     tables = {table["arxiv"]: table for table in edition.get("papers", [])}
     held = {paper.id: paper for paper in day.papers}
-    if missing := sorted(set(tables) - set(held)):
+    unlisted = [table for id, table in tables.items() if id not in held]
+    if missing := sorted(table["arxiv"] for table in unlisted if not _by_hand(table)):
         raise BadInput(
             f"not in the data: {', '.join(missing)}",
-            hint="give --papers a file of that day's list, or all of them",
+            hint="give --papers that day's list, or set `title` and `authors` by hand, without `sentences`",
         )
     edition = {"schema": 1, "date": folder.name, "state": day.state, "source": day.source, **edition}
     # The data bear no time of their own: their latest timestamp is the earliest time at which they can
     # have been taken.
     edition["taken"] = day.taken or edition.get("taken", "")
-    return render(edition, [stamp(tables[paper.id], paper) for paper in day.papers if paper.id in tables])
+    listed = [stamp(tables[paper.id], paper) for paper in day.papers if paper.id in tables]
+    return render(edition, listed + unlisted)
+
+
+def _by_hand(table: dict[str, Any]) -> bool:
+    """Whether a paper that no data have is told by its editor instead."""
+    return bool(table.get("title") and table.get("authors") and not table.get("sentences"))
 
 
 def check(folder: Path, text: str) -> None:

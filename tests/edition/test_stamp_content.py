@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from presscheck.edition.shipped import read_folder, shipped_dates
-from presscheck.types import Author
-from tests.edition.loom import ABSTRACT, TITLE, change, source, write_loom
+from presscheck.edition.shipped import read_folder, shipped_dates, verify_shipped
+from presscheck.types import LANGUAGES, Author
+from tests.edition.loom import ABSTRACT, TEXT, TITLE, change, source, write_loom
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,6 +72,26 @@ def test_stamping_writes_nothing_when_a_pointer_leads_nowhere(folder: Path, answ
     assert done.returncode == 2
     assert "2401.00001.ko.md:5: `a9`" in done.stderr
     assert (folder / "edition.toml").read_bytes() == before
+
+
+def test_stamping_keeps_a_paper_that_no_data_have_if_its_editor_tells_it(folder: Path, answer: Path):
+    told = '\n[[papers]]\narxiv = "2401.00002"\nversion = "v1"\ntitle = "Spindle"\nauthors = ["Cy Wheel"]\n'
+    (folder / "edition.toml").write_text(
+        (folder / "edition.toml").read_text().replace("\n[[papers]]", f"{told}\n[[papers]]")
+    )
+    text = re.sub(r"\[[^\]]*\]$", '[p:"Table 1"]', TEXT.replace(TITLE, "Spindle"), flags=re.M)
+    for language in LANGUAGES:
+        (folder / f"2401.00002.{language}.md").write_text(text)
+    done = stamp(folder.parent, folder.name, answer)
+    assert done.returncode == 0, done.stderr
+    edition = read_folder(folder)
+    assert [(paper.id, len(paper.sentences)) for paper in edition.papers] == [
+        ("2401.00001", 3),
+        ("2401.00002", 0),
+    ]
+    assert verify_shipped(edition, source()) == []
+    (folder / "2401.00002.ko.md").write_text(text.replace('[p:"Table 1"]', "[a1]", 1))
+    assert "the abstract of 2401.00002 has 0 sentences" in stamp(folder.parent, folder.name, answer).stderr
 
 
 def test_stamping_refuses_a_paper_that_the_data_do_not_have(folder: Path, answer: Path):

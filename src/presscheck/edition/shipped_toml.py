@@ -26,8 +26,8 @@ class PaperTable(Struct, frozen=True, kw_only=True):
     version: str
     title: str
     authors: tuple[str | Author, ...]
-    published: str
-    listed: str
+    published: str = ""
+    listed: str = ""
     votes: int | None = None
     system: str = ""
     related: tuple[str, ...] = ()
@@ -114,7 +114,8 @@ def _faults(paper: PaperTable) -> list[tuple[str, str]]:
     if not paper.authors:
         faults.append(("authors", "no authors"))
     for key in ("published", "listed"):
-        if not _TIME.fullmatch(value := getattr(paper, key)):
+        value = getattr(paper, key)
+        if value and not _TIME.fullmatch(value):
             faults.append((key, f"need a time as YYYY-MM-DDTHH:MM:SSZ, got `{value}`"))
     if paper.system and not _SLUG.fullmatch(paper.system):
         faults.append(("system", f"need a slug such as `think`, got `{paper.system}`"))
