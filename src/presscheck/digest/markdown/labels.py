@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from presscheck.digest.markdown.inline import one_line
 from presscheck.types import SECTIONS, Evidence, Language, Style
 
 State = Literal["open", "closed", "unknown"]
@@ -167,6 +168,7 @@ def place_of(evidence: Evidence, language: Language) -> str:
         return f"초록 {number}번째 문장" if korean else f"Sentence {number} of the abstract"
     names = {"paper": ("The paper", "논문"), "repository": ("The repository", "저장소")}
     where = names[evidence.source][korean]
-    if not evidence.place:
+    place = one_line(evidence.place)
+    if not place:
         return where
-    return f"{where} {evidence.place}" if korean else f"{where}, {evidence.place}"
+    return f"{where} {place}" if korean else f"{where}, {place}"

@@ -242,7 +242,8 @@ class _Reader:
         if line.bold:
             opens = role is not None or not (inside and line.indent >= 2)
         else:
-            opens = role in HEAD_ROLES and not inside and self._head != "title"
+            awaited = bool(self._head) and not self._entry.head.get(self._head)
+            opens = role in HEAD_ROLES and not inside and not awaited
         if opens:
             self._open(line.label, role, line.rest, line.number)
         else:
