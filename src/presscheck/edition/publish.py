@@ -24,16 +24,11 @@ from presscheck.types import LANGUAGES, STYLES, Edition, Problem
 IN_FEED = 20
 """Editions that the feed holds and that the index takes its leads and press notes from."""
 
-_OURS = {"index.html", JSON_NAME, *(f"{style}.{language}.md" for style in STYLES for language in LANGUAGES)}
+INDEX_NAME, FEED_NAME = "index.html", "feed.atom"
+
+_OURS = {INDEX_NAME, JSON_NAME, *(f"{style}.{language}.md" for style in STYLES for language in LANGUAGES)}
 _OLD = f"{LEFTOVER}old-"
 _NAV = (b"<!--neighbours-->", b"<!--/neighbours-->")
-
-
-class Index(NamedTuple):
-    """What was written over all editions, and what was passed over."""
-
-    files: list[Path]
-    problems: list[Problem]
 
 
 class Published(NamedTuple):
@@ -55,8 +50,8 @@ def publish(edition: Edition, out: Path, *, thumbnails: bool = False) -> Publish
         BadInput: if the folder cannot be written or the date is none; nothing is left behind.
     """
     files = publish_edition(edition, out, thumbnails=thumbnails)
-    index = publish_index(out)
-    return Published(files + index.files, index.problems)
+    problems = publish_index(out)
+    return Published([*files, out / INDEX_NAME, out / FEED_NAME], problems)
 
 
 def publish_edition(edition: Edition, out: Path, *, thumbnails: bool = False) -> list[Path]:
@@ -85,8 +80,11 @@ def publish_edition(edition: Edition, out: Path, *, thumbnails: bool = False) ->
     return [target / name for name in contents]
 
 
-def publish_index(out: Path) -> Index:
+def publish_index(out: Path) -> list[Problem]:
     """Write the index and the feed over all editions of a folder, and link neighbours to each other.
+
+    Returns:
+        What was passed over: editions that cannot be read.
 
     Raises:
         BadInput: if the folder cannot be written.
@@ -96,14 +94,11 @@ def publish_index(out: Path) -> Index:
     with _sole_writer(out):
         listing = list_editions(out)
         recent = read_editions(out, listing, IN_FEED)
-        files = {
-            out / "index.html": render_index(listing.editions, recent).encode(),
-            out / "feed.atom": render_feed(recent),
-        }
-        for path, data in files.items():
-            write_whole(path, data)
+        index, feed = render_index(listing.editions, recent).encode(), render_feed(recent)
+        write_whole(out / INDEX_NAME, index)
+        write_whole(out / FEED_NAME, feed)
         _link_neighbours(out, listing)
-    return Index(list(files), listing.problems)
+    return listing.problems
 
 
 def _contents(edition: Edition, thumbnails: bool) -> dict[str, bytes]:
@@ -119,10 +114,10 @@ def _contents(edition: Edition, thumbnails: bool) -> dict[str, bytes]:
     beside = [
         *(File(name, name) for name in markdown),
         File(JSON_NAME, JSON_NAME, "application/json"),
-        File("feed.atom", "../feed.atom", "application/atom+xml"),
+        File(FEED_NAME, f"../{FEED_NAME}", "application/atom+xml"),
     ]
     page = render_edition(edition, thumbnails=thumbnails, files=beside)
-    return {"index.html": page.encode(), **markdown, JSON_NAME: edition_to_json(edition)}
+    return {INDEX_NAME: page.encode(), **markdown, JSON_NAME: edition_to_json(edition)}
 
 
 @contextlib.contextmanager
@@ -199,7 +194,7 @@ def _link_neighbours(out: Path, listing: Listing) -> None:
     for at, edition in enumerate(listing.editions):
         following = dates[at - 1] if at else ""
         previous = dates[at + 1] if at + 1 < len(dates) else ""
-        path = out / edition.date / "index.html"
+        path = out / edition.date / INDEX_NAME
         with contextlib.suppress(FileNotFoundError):
             page = path.read_bytes()
             links = render_neighbours(edition.languages, previous, following).encode()

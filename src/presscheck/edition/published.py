@@ -11,7 +11,7 @@ import msgspec
 from presscheck.errors import BadInput
 from presscheck.types import LANGUAGES, SCHEMA, Edition, Language, Problem
 
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 JSON_NAME = "edition.json"
 
 
