@@ -243,7 +243,7 @@ def _tell(built: Iterable[Built], order: Order, as_json: bool) -> int:
     finally:
         # Ctrl-C in the middle of an archive leaves a folder that can be read.
         if done:
-            _warn(publish_index(order.out).problems)
+            _warn(publish_index(order.out))
     if not as_json:
         _summary(done, order)
     return 1 if bad else 0
