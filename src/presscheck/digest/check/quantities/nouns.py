@@ -1,0 +1,107 @@
+"""What is counted: the words of both languages for the same kind of thing."""
+
+from __future__ import annotations
+
+import re
+
+# Stems, so that "파라미터의" and "parameters" are met; one row is one kind of thing.
+_ROWS = {
+    "params": "parameter|param|파라미터|매개변수|매개 변수",
+    "tokens": "token|토큰",
+    "layers": "layer|레이어|계층|층",
+    "images": "image|picture|photo|이미지|사진|그림",
+    "videos": "video|clip|비디오|영상|클립|동영상",
+    "frames": "frame(?!work)|프레임(?!워크)",
+    "models": "model(?!ing)|llm|vlm|mllm|lmm|모델(?!링)",
+    "datasets": "dataset|data set|corpora|corpus|데이터셋|데이터 ?세트|코퍼스|말뭉치",
+    "benchmarks": "benchmark|벤치마크",
+    "tasks": "task|작업|과제|태스크",
+    "languages": "language(?! model)|언어(?! ?모델)",
+    "questions": "question|quer(?:y|ies)|질문|문항|쿼리",
+    "problems": "problem|문제|puzzle|퍼즐",
+    "answers": "answer|response|답변|응답",
+    "pairs": "pair|쌍|triplet",
+    "samples": "sample|example|instance|item|샘플|예제|예시|사례|인스턴스|항목|표본",
+    "stages": "stage|phase|step|단계|스텝",
+    "categories": "categor|class(?!if)|type|카테고리|범주|클래스|유형|종류",
+    "domains": "domain|field|area|disciplin|subject|도메인|분야|영역|학문|과목",
+    "papers": "paper|article|publication|논문|기사",
+    "documents": "document|page|문서|페이지",
+    "sentences": "sentence|문장",
+    "words": "word|단어|어휘",
+    "people": "people|participant|user|expert|annotator|student|tutor|human|speaker|subject|참가자|사용자|전문가|학생|튜터|화자|사람|명",
+    "gpus": r"gpu|h100|a100|h800|rtx|v100|그래픽",
+    "dimensions": "dimension|aspect|axis|axes|perspective|차원|측면|관점|축",
+    "scenes": "scene(?!rio)|장면",
+    "objects": "object|객체|물체",
+    "agents": "agent|에이전트",
+    "environments": "environment|환경",
+    "repositories": "repositor|리포지토리|저장소",
+    "conversations": "conversation|dialogue|dialog|대화",
+    "episodes": "episode|trajector|demonstration|에피소드|궤적|시연",
+    "epochs": "epoch|에폭",
+    "experiments": "experiment|실험",
+    "methods": "method|approach|technique|algorithm|방법|접근법|기법|기술|알고리즘",
+    "components": "component|module|part|구성 ?요소|모듈|부분",
+    "challenges": "challenge|limitation|과제|도전|한계",
+    "functions": "function|함수",
+    "annotations": "annotation|label|주석|라벨|레이블",
+    "views": "view(?!er)|시점|뷰",
+    "emotions": "emotion|감정",
+    "actions": "action|행동|동작",
+    "concepts": "concept|개념",
+    "characters": "character|문자|캐릭터",
+    "turns": "turn|턴",
+    "heads": r"head|헤드",
+    "experts": "expert|전문가",
+    "metrics": "metric|지표|메트릭",
+    "skills": "skill|abilit|capabilit|능력|기술",
+    "tools": "tool|도구",
+    "apis": r"api|함수 호출",
+    "variants": "variant|version|변형|버전",
+    "scenarios": "scenario|시나리오",
+    "countries": "countr|국가|나라",
+    "sources": "source|출처|소스",
+    "hardware": "chip|core|칩|코어",
+    "programs": "program|프로그램",
+    "shapes": "shape|형상",
+    "robots": "robot|로봇",
+    "games": "game|게임",
+    "molecules": "molecul|분자",
+    "genes": "gene|유전자",
+    "objectives": "objective|loss|goal|손실|목표|목적",
+    "factors": "factor|요인|요소",
+    "principles": "principle|원칙",
+    "strategies": "strateg|전략",
+    "findings": "finding|insight|발견|통찰",
+    "scores": r"score|점수",
+}
+_NOUN = re.compile(
+    "|".join(f"(?P<{name}>(?<![A-Za-z])(?:{forms}))" for name, forms in _ROWS.items()), re.IGNORECASE
+)
+_WINDOW_AFTER, _WINDOW_BEFORE = 44, 18
+_STOP_AFTER = re.compile(
+    r"[.;:!?()\[\]]|,| (?:and|or|in|on|for|with|that|to|from|across|over|by|at|than|while|which|using|are|is|as|into|via) "
+    r"|(?<=[가-힣])(?:에서|으로|에|를|을|와|과|은|는|이|가) |\d"
+)
+_BEFORE_STOP = re.compile(r"[.;:!?,()\[\]\d]|(?<=[가-힣])(?:와|과|을|를|에서|으로) ")
+
+
+def nouns_near(text: str, start: int, end: int) -> frozenset[str]:
+    """The kinds of things that a number at ``text[start:end]`` may count.
+
+    Behind the number, up to the end of its noun phrase; for Korean, where the noun
+    may stand first ("데이터셋 5개"), the word before it when none follows.
+    """
+    following = text[end : end + _WINDOW_AFTER]
+    stop = _STOP_AFTER.search(following)
+    found = {
+        match.lastgroup or "" for match in _NOUN.finditer(following[: stop.start() + 1 if stop else None])
+    }
+    if found:
+        return frozenset(found)
+    before = text[max(0, start - _WINDOW_BEFORE) : start]
+    if not re.search(r"[가-힣]", before):
+        return frozenset()
+    last = list(_BEFORE_STOP.finditer(before))
+    return frozenset(match.lastgroup or "" for match in _NOUN.finditer(before, last[-1].end() if last else 0))
