@@ -43,7 +43,8 @@ def main(part: str = "dev", show: str = "") -> None:
             )
             if show:
                 for at in sorted(ours ^ gold):
-                    print("extra " if at in ours else "missed", repr(text[max(0, at - 50) : at] + "|" + text[at : at + 40]))
+                    kind = "extra " if at in ours else "missed"
+                    print(kind, repr(f"{text[max(0, at - 50) : at]}|{text[at : at + 40]}"))
     seconds = time.perf_counter() - began
     precision, recall = both / found, both / wanted
     f1 = 2 * precision * recall / (precision + recall)

@@ -28,8 +28,9 @@ _INVISIBLE = re.compile(
     "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]+"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SPACE = re.compile(r"\s+")
-_LINE_END_HYPHEN = re.compile(r"([^\W_]{1,40})-[ \t]*(?:\r\n|[\n\r])[ \t]*(?=([^\W_]{1,40}))")
+_SPACE = re.compile(r"\s{2,}|[^\S ]|\A\s|\s\Z")
+_LINE_END_HYPHEN = re.compile(r"(?<=[^\W_])-[ \t]*(?:\r\n|[\n\r])[ \t]*(?=([^\W_]{1,40}))")
+_LAST_WORD = re.compile(r"[^\W_]{1,40}\Z")
 _SUFFIX = re.compile(
     r"(?:[st]ions?|[st]ional|ments?|ness|ity|ities|i[sz]ation|ings?|[st]ive|ances?|ences?|ably|ibly|ally)"
 )
@@ -106,7 +107,8 @@ def _unhyphenated(text: str) -> Iterator[Edit]:
     """
     words: set[str] | None = None
     for match in _LINE_END_HYPHEN.finditer(text):
-        head, tail = match.groups()
+        last = _LAST_WORD.search(text, max(0, match.start() - 40), match.start())
+        head, tail = last.group() if last else "", match.group(1)
         if tail.lower() in _SUSPENDED:
             continue
         if words is None:
@@ -115,8 +117,7 @@ def _unhyphenated(text: str) -> Iterator[Edit]:
         broken = letters and f"{head}-{tail}" not in words and len(head) > 1 and (
             head + tail in words or _SUFFIX.fullmatch(tail) is not None
         )
-        start = match.end(1)
-        yield start, match.end(), "" if broken else "-"
+        yield match.start(), match.end(), "" if broken else "-"
 
 
 def _spaced(text: str) -> Iterator[Edit]:

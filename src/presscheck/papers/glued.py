@@ -1,6 +1,6 @@
-"""What is left of LaTeX when a service has dropped its backslashes and dollars.
+r"""What is left of LaTeX when a service has dropped its backslashes and dollars.
 
-The daily list gives ``$8\\times289$M`` as "8times289M" and ``\\href{U}{here}`` as "U{here}". Here
+The daily list gives ``$8\times289$M`` as "8times289M" and ``\href{U}{here}`` as "U{here}". Here
 such forms are put right where no other reading is likely; addresses on the web are never touched.
 Every pattern is bounded, so that reading stays linear.
 """
@@ -9,55 +9,76 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from presscheck.papers.offsets import Edit
 from presscheck.papers.symbols import COLOURS, GREEK, RELATIONS
 
-WEB = (
-    r"(?:https?://|www\.)[^\s{}\\<>\"]+"
-    r"|(?<![\w.@-])[\w-]{1,60}(?:\.[\w-]{1,60}){0,4}\.(?:com|org|io|net|edu|ai|cc|dev|app|gov)/[^\s{}\\<>\"]*"
-)
+_ADDRESS = r"(?:https?://|www\.)[^\s{}\\<>\"]+"
+_DOMAINS = "com|org|io|net|edu|ai|cc|dev|app|gov"
+_SITE = rf"(?<![\w.@-])[\w-]{{1,60}}(?:\.[\w-]{{1,60}}){{0,4}}\.(?:{_DOMAINS})/[^\s{{}}\\<>\"]*"
+WEB = rf"{_ADDRESS}|{_SITE}"
 """An address on the web."""
 
 _FONTS = "textbf|textit|textsc|texttt|textrm|textsf|emph|mathcal|mathbf|mathrm|mathbb|boldsymbol|operatorname"
 _SIGNS = "|".join(sorted(RELATIONS, key=len, reverse=True))
 _LETTERS = "|".join(sorted(GREEK, key=len, reverse=True))
 
-# The order matters: the first that fits at a place is taken.
-_RULES = {
-    "wrapped": r"\{(?=https?://)[^\s{}]{1,300}\}",
-    "link": rf"(?:{WEB})\{{[^{{}}]{{0,300}}\}}",
-    "web": WEB,
-    "font": rf"(?<![A-Za-z\\])(?:{_FONTS}|{COLOURS})\{{[^{{}}]{{0,400}}\}}",
-    "bold": r"(?<![A-Za-z\\])boldsymbol(?=[^\x00-\x7f])",
-    "grid": r"(?<![\w.,^])\d{1,5}(?:\^\d{1,3})?(?: times \d{1,5}(?:\^\d{1,3})?){1,6}(?![\w^]|[.,]\d)",
-    "product": r"(?<![A-Za-z\d])[A-Za-z] ?times [A-Za-z](?![A-Za-z\d])",
-    "times": r"(?<=\d)times(?![a-z])|(?<=\d)times(?=sim\d)|\{times\}",
-    "about": r"(?<![A-Za-z-])(?!sim2[A-Za-z]{2})sim ?(?=\d)|(?<=times)sim(?=\d)|\{sim\}",
-    "within": r"(?<=\d)pm(?=\d)|(?<![A-Za-z\d])(?<!\d )pm (?=\d)",
-    "near": r"(?<![A-Za-z])approx(?=\d)",
-    "sign": rf"(?<![A-Za-z\\])(?:{_SIGNS})(?![a-z_])",
-    "letter": rf"(?<![A-Za-z\\])(?:{_LETTERS})(?=[_^](?:\{{|[\dA-Z*]|[a-z](?![A-Za-z])))",
-    "degree": r"\^ ?(?:\{ ?(?:circ|∘|°|deg|degree) ?\}|circ(?![A-Za-z])|[∘°])|(?<=\d)∘(?=\s?[CF]?\b)",
-    "ordinal": r"(?<=\d)\^(?:\{(?:st|nd|rd|th)\}|(?:st|nd|rd|th)(?![a-z]))",
-    "star": r"\^(?:\{ ?(?:ast|\*|∗) ?\}|ast(?![A-Za-z]))",
-    "script": r"[_^]\{[^{}]{0,120}\}",
-    "single": r"\{[^\w\s{}]\}|\{[^\x00-\x7f]\}|\{[A-Za-z\d][A-Za-z\d ]{0,11}\}(?=[A-Za-z])",
-    "tie": r"(?<=[A-Za-z.,:;)\]%\d])~(?=[A-Za-z(\[\\])|(?<![\w.])[A-Za-z][A-Za-z.]{0,30}~(?=\d)",
-    "double": r"``|''",
-    "quoted": r"(?<![`\w])`[^`'\"]{1,100}'(?![A-Za-z'])|(?<=[a-z])`(?=s\b)",
-    "dash": r"(?<=[\w)\]%])---?(?=[\w(\[])|(?<= )---?(?= )",
-    "stop": r"(?<=[\w)\]%]) (?=[,;](?:\s|$)|\.(?:\s(?!\.)|$))",
+_DIGITS = "0123456789"
+_SIM = ("{sim}", *(f"sim{gap}{digit}" for gap in ("", " ") for digit in _DIGITS))
+_PM = tuple(f"pm{gap}{digit}" for gap in ("", " ") for digit in _DIGITS)
+
+# Each rule with strings of which it needs one: rules that cannot match are not tried, which is what
+# makes cleaning fast. The order matters: the first rule that fits at a place is taken.
+_RULES: dict[str, tuple[tuple[str, ...], str]] = {
+    "wrapped": (("{http",), r"\{(?=https?://)[^\s{}]{1,300}\}"),
+    "link": (("{",), rf"(?:{WEB})\{{[^{{}}]{{0,300}}\}}"),
+    "web": (("://", "www."), _ADDRESS),
+    "site": (tuple(f".{domain}/" for domain in _DOMAINS.split("|")), _SITE),
+    "font": (("{",), rf"(?<![A-Za-z\\])(?:{_FONTS}|{COLOURS})\{{[^{{}}]{{0,400}}\}}"),
+    "bold": (("boldsymbol",), r"(?<![A-Za-z\\])boldsymbol(?=[^\x00-\x7f])"),
+    "grid": (
+        (" times ",),
+        r"(?<![\w.,^])\d{1,5}(?:\^\d{1,3})?(?: times \d{1,5}(?:\^\d{1,3})?){1,6}(?![\w^]|[.,]\d)",
+    ),
+    "product": (("times",), r"(?<![A-Za-z\d])[A-Za-z] ?times [A-Za-z](?![A-Za-z\d])"),
+    "times": (("times",), r"(?<=\d)times(?![a-z])|(?<=\d)times(?=sim\d)|\{times\}"),
+    "about": (_SIM, r"(?<![A-Za-z-])(?!sim2[A-Za-z]{2})sim ?(?=\d)|(?<=times)sim(?=\d)|\{sim\}"),
+    "within": (_PM, r"(?<=\d)pm(?=\d)|(?<![A-Za-z\d])(?<!\d )pm (?=\d)"),
+    "near": (("approx",), r"(?<![A-Za-z])approx(?=\d)"),
+    "sign": (tuple(RELATIONS), rf"(?<![A-Za-z\\])(?:{_SIGNS})(?![a-z_])"),
+    "letter": (("_", "^"), rf"(?<![A-Za-z\\])(?:{_LETTERS})(?=[_^](?:\{{|[\dA-Z*]|[a-z](?![A-Za-z])))"),
+    "degree": (
+        ("^", "∘"),
+        r"\^ ?(?:\{ ?(?:circ|∘|°|deg|degree) ?\}|circ(?![A-Za-z])|[∘°])|(?<=\d)∘(?=\s?[CF]?\b)",
+    ),
+    "ordinal": (("^",), r"(?<=\d)\^(?:\{(?:st|nd|rd|th)\}|(?:st|nd|rd|th)(?![a-z]))"),
+    "star": (("^",), r"\^(?:\{ ?(?:ast|\*|∗) ?\}|ast(?![A-Za-z]))"),
+    "script": (("{",), r"[_^]\{[^{}]{0,120}\}"),
+    "single": (("{",), r"\{[^\w\s{}]\}|\{[^\x00-\x7f]\}|\{[A-Za-z\d][A-Za-z\d ]{0,11}\}(?=[A-Za-z])"),
+    "tie": (("~",), r"(?<=[A-Za-z.,:;)\]%\d])~(?=[A-Za-z(\[\\])|(?<![\w.])[A-Za-z][A-Za-z.]{0,30}~(?=\d)"),
+    "double": (("``", "''"), r"``|''"),
+    "quoted": (("`",), r"(?<![`\w])`[^`'\"]{1,100}'(?![A-Za-z'])|(?<=[a-z])`(?=s\b)"),
+    "dash": (("--",), r"(?<=[\w)\]%])---?(?=[\w(\[])|(?<= )---?(?= )"),
+    "stop": ((" ,", " .", " ;"), r"(?<=[\w)\]%]) (?=[,;](?:\s|$)|\.(?:\s(?!\.)|$))"),
 }
-_ANY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _RULES.items()))
+
+
+@lru_cache(maxsize=256)
+def _rules(names: tuple[str, ...]) -> re.Pattern[str]:
+    """One pattern of some of the rules."""
+    return re.compile("|".join(f"(?P<{name}>{_RULES[name][1]})" for name in names))
 
 
 def glued_maths(text: str) -> Iterator[Edit]:
     """Glued maths, fonts, links, ties, quotes and dashes."""
+    names = tuple(name for name, (needed, _) in _RULES.items() if any(string in text for string in needed))
+    if not set(names) - {"web", "site"}:
+        return
     opened = False
-    for match in _ANY.finditer(text):
+    for match in _rules(names).finditer(text):
         kind = match.lastgroup or ""
-        if kind == "web":
+        if kind in ("web", "site"):
             continue
         start, end = match.span()
         if kind == "double":
@@ -92,11 +113,12 @@ def _link(match: re.Match[str]) -> list[Edit]:
 
 
 def _grid(match: re.Match[str]) -> list[Edit]:
-    """ "16 times 16 times 1" is a size; "3 times 5 tasks" may be anything."""
+    """A size is "16 times 16 times 1"; "3 times 5 tasks" may be anything."""
     factors = match.group().split(" times ")
     if factors[0] != factors[1] and "^" not in match.group():
         return []
-    return [(match.start() + m.start(), match.start() + m.end(), "×") for m in re.finditer("times", match.group())]
+    at = match.start()
+    return [(at + m.start(), at + m.end(), "×") for m in re.finditer("times", match.group())]
 
 
 def _product(match: re.Match[str]) -> list[Edit]:
@@ -105,7 +127,7 @@ def _product(match: re.Match[str]) -> list[Edit]:
 
 
 def _about(match: re.Match[str]) -> list[Edit]:
-    """ "sim 75%" is "~75%"; in "2.4 sim 6.5" it is a range and keeps its space."""
+    """For "sim 75%" write "~75%"; in "2.4 sim 6.5" it is a range and keeps its space."""
     before = match.string[max(0, match.start() - 2) : match.start()].strip()
     glued = match.string[match.start() - 1 : match.start()] in tuple("0123456789%×")
     spaced = match.group().endswith(" ") and not glued and before[-1:] in tuple("0123456789%×")
@@ -177,23 +199,28 @@ _REPLACEMENTS: dict[str, Callable[[re.Match[str]], list[Edit]]] = {
 }
 
 STARTERS = (
-    "A An The We Our This That These Those It Its They Their He She There Here In On At By For From With Without "
-    "Within To As If When While Since Although Though Because Despite Unlike Given Based Using Through Under After "
-    "Before During Moreover Furthermore However Therefore Thus Hence Additionally Finally First Firstly Second "
-    "Secondly Third Thirdly Lastly Also Besides Specifically Notably Importantly Particularly Experiments "
-    "Experimental Extensive Empirical Empirically Results Code Codes Data Dataset Datasets Project Available Models "
-    "Existing Recent Recently Previous Current Compared Together Overall Meanwhile Instead Consequently Conversely "
-    "Evaluation Evaluations Evaluated Through Inspired Motivated Leveraging Building Beyond Across Many Most Some "
-    "Such All Both Each Further Then Next Now Such What Why How Can Does Do Is Are Yet But And Or So To"
+    "A An The We Our This That These Those It Its They Their He She There Here In On At By For From "
+    "With Without Within To As If When While Since Although Though Because Despite Unlike Given Based "
+    "Using Through Under After Before During Moreover Furthermore However Therefore Thus Hence "
+    "Additionally Finally First Firstly Second Secondly Third Thirdly Lastly Also Besides "
+    "Specifically Notably Importantly Particularly Experiments Experimental Extensive Empirical "
+    "Empirically Results Code Codes Data Dataset Datasets Project Available Models Existing Recent "
+    "Recently Previous Current Compared Together Overall Meanwhile Instead Consequently Conversely "
+    "Evaluation Evaluations Evaluated Through Inspired Motivated Leveraging Building Beyond Across "
+    "Many Most Some Such All Both Each Further Then Next Now Such What Why How Can Does Do Is Are Yet "
+    "But And Or So To"
 ).split()
 """Words that open a sentence and are hardly ever part of a name."""
 
 _OPENING = "|".join(sorted({w for w in STARTERS if len(w) > 1}, key=len, reverse=True))
 _MISSING_SPACE = re.compile(
-    rf"(?P<before>[a-z]\.?)(?=https?://)|(?P<web2>{WEB})|(?<=[a-z]{{2}})(?P<stop>[.!?])(?=(?:{_OPENING})(?:,? [a-z\d(]|, ))"
-    rf"|(?<=[\d%)\]\"])(?P<stop2>[.!?])(?=(?:{_OPENING})(?:,? [a-z]|, ))"
-    rf"|(?<=[a-z]{{4}})(?P<glue>[a-z])(?=(?:An|The|Our|Code|This|Project|Available)(?: [a-z]{{2,}} [a-z]{{2,}}))"
+    rf"(?P<before>[^\W_][.)]?)(?=https?://)|(?P<web>{WEB})"
+    rf"|(?<=[a-z]{{2}})[.!?](?=(?:{_OPENING})(?:,? [a-z\d(]|, ))"
+    rf"|(?<=[\d%)\]\"])[.!?](?=(?:{_OPENING})(?:,? [a-z]|, ))"
+    r"|(?<=[a-z]{4})(?P<glue>[a-z])"
+    r"(?=(?:An|The|Our|Code|This|Project|Available) [a-z]{2,20} [a-z]{2,20})"
 )
+_MAYBE_GLUED = re.compile(r"[.!?][A-Z]|[a-z][A-Z][a-z]{1,8} [a-z]|[^\W_][.)]?https?:")
 
 
 def glued_sentences(text: str) -> Iterator[Edit]:
@@ -202,8 +229,10 @@ def glued_sentences(text: str) -> Iterator[Edit]:
     "faster" + "An online demo is" is certain only if the glued word is an ordinary one: the text has
     the first half as a word of its own somewhere, or it is all lower-case and stands nowhere else.
     """
+    if not _MAYBE_GLUED.search(text):
+        return
     for match in _MISSING_SPACE.finditer(text):
-        if match.group("web2"):
+        if match.group("web"):
             continue
         if match.group("glue"):
             word = re.compile(r"(?<![\w-])[a-z]{5,}$").search(text, max(0, match.end() - 40), match.end())

@@ -15,17 +15,23 @@ from presscheck.papers.offsets import Edit
 from presscheck.papers.symbols import ACCENTS, COLOURS, GREEK, PUNCTUATION, SYMBOLS
 
 _WRAPPERS = frozenset(
-    "textbf textit textsc texttt textrm textsf textsl textup textmd textnormal text emph uline underline ul mbox "
-    "hbox mathcal mathbf mathbb mathrm mathit mathsf mathtt mathfrak mathscr boldsymbol bm operatorname url path "
-    "textcolor uppercase ensuremath centerline overline widehat hat tilde bar vec widetilde".split()
+    "textbf textit textsc texttt textrm textsf textsl textup textmd textnormal text emph uline "
+    "underline ul mbox hbox mathcal mathbf mathbb mathrm mathit mathsf mathtt mathfrak mathscr "
+    "boldsymbol bm operatorname url path textcolor uppercase ensuremath centerline overline widehat "
+    "hat tilde bar vec widetilde".split()
 )
 _SWITCHES = frozenset(
-    "bf it em tt sc rm sf sl bfseries itshape scshape ttfamily rmfamily sffamily small large Large tiny "
-    "footnotesize normalsize centering displaystyle textstyle noindent left right big Big bigg Bigg bigl bigr "
-    "limits nolimits protect xspace par newline medskip smallskip bigskip item nonumber".split()
+    "bf it em tt sc rm sf sl bfseries itshape scshape ttfamily rmfamily sffamily small large Large "
+    "tiny footnotesize normalsize centering displaystyle textstyle noindent left right big Big bigg "
+    "Bigg bigl bigr limits nolimits protect xspace par newline medskip smallskip bigskip item "
+    "nonumber".split()
 )
 _DROPPED = frozenset("cite citep citet citealp ref eqref cref Cref label vspace hspace begin end".split())
-_TOKEN = re.compile(r"\\(?:([A-Za-z]+)\*?|([^\w\s]|[_ ]|\s))")
+_TAG = re.compile(
+    r"<(/?)((?:jats:)?(?:i|b|em|strong|sub|sup|span|a|tt|italic|bold|p|title|sec))(?:\s[^<>]{0,500})?>|<br\s?/?>"
+)
+_THOUSANDS = re.compile(r"(?<!\d)\d{1,3}\\,(?=\d{3}(?!\d))")
+_TOKEN = re.compile(r"\\(?:([A-Za-z]+)\*?|([^\w\s]|_|\s|(?=[^\x00-\x7f])))")
 
 
 def _braces(text: str) -> dict[int, int]:
@@ -69,8 +75,7 @@ def tags(text: str) -> Iterator[Edit]:
     """
     edits: list[Edit] = []
     waiting: dict[str, list[tuple[int, int]]] = {}
-    pattern = r"<(/?)((?:jats:)?(?:i|b|em|strong|sub|sup|span|a|tt|italic|bold|p|title|sec))(?:\s[^<>]{0,500})?>|<br\s?/?>"
-    for match in re.finditer(pattern, text):
+    for match in _TAG.finditer(text):
         closing, name = match.group(1), match.group(2)
         if name is None:
             edits.append((*match.span(), " "))
@@ -105,15 +110,17 @@ def commands(text: str) -> Iterator[Edit]:
     edits: list[Edit] = []
     for match in _TOKEN.finditer(text):
         name, sign = match.groups()
-        edits += _sign(text, match, sign) if sign else _macro(text, match, name, pairs)
+        edits += _macro(text, match, name, pairs) if name else _sign(text, match, sign)
     yield from _in_order(edits)
 
 
 def _sign(text: str, match: re.Match[str], sign: str) -> list[Edit]:
-    """A backslash before a character that is no letter."""
+    """A backslash before a character that is no letter, or before one that has its accent already."""
     start, end = match.span()
+    if not sign:
+        return [(start, end, "")]
     if sign in ACCENTS:
-        letter = re.compile(r"\s?(?:\{\\?([A-Za-z])\}|\\?([A-Za-z])(?![A-Za-z]*\\'\W))").match(text, end)
+        letter = re.compile(r"\s?(?:\{\\?([^\W\d_])\}|\\?([^\W\d_])(?![A-Za-z]{0,40}\\'\W))").match(text, end)
         contraction = sign == "'" and re.compile(r"(?:s|t|re|ve|ll|d|m)\b").match(text, end)
         if letter and not (contraction and text[start - 1 : start].isalpha()):
             composed = unicodedata.normalize("NFC", (letter[1] or letter[2]) + ACCENTS[sign])
@@ -121,7 +128,7 @@ def _sign(text: str, match: re.Match[str], sign: str) -> list[Edit]:
                 wrapped = text[start - 1 : start] == "{" and text[letter.end() : letter.end() + 1] == "}"
                 return [(start - wrapped, letter.end() + wrapped, composed)]
         return [(start, end, sign)] if sign in "'\"`" else []
-    if sign == "," and re.compile(r"(?<!\d)\d{1,3}\\,(?=\d{3}(?!\d))").search(text, max(0, start - 4), end + 4):
+    if sign == "," and _THOUSANDS.search(text, max(0, start - 4), end + 4):
         return [(start, end, ",")]  # "10\,000" is one number
     if sign in PUNCTUATION:
         return [(start, end, PUNCTUATION[sign])]
@@ -143,7 +150,8 @@ def _macro(text: str, match: re.Match[str], name: str, pairs: dict[int, int]) ->
             return [(start, opening + 1, ""), (closing, closing + 1, "")]  # what is left: address{words}
         over, under = text[opening + 1 : closing], text[second + 1 : last]
         a, b = ("" if re.fullmatch(r"[\w.]+", part) else "()" for part in (over, under))
-        return [(start, opening + 1, a[:1]), (closing, second + 1, f"{a[1:]}/{b[:1]}"), (last, last + 1, b[1:])]
+        between = f"{a[1:]}/{b[:1]}"
+        return [(start, opening + 1, a[:1]), (closing, second + 1, between), (last, last + 1, b[1:])]
     if name in SYMBOLS or name in GREEK:
         empty = closing == opening + 1 and opening >= 0
         new = SYMBOLS.get(name) or GREEK[name]

@@ -99,6 +99,8 @@ class Cleaned:
 
     original: str
     text: str
+    _runs: tuple[Run, ...]
+    _starts: tuple[int, ...]
 
     def __init__(self, traced: Traced) -> None:
         starts, at = [], 0

@@ -10,12 +10,18 @@ from presscheck.papers.clean import clean
 from presscheck.papers.sentences import sentences_of
 from presscheck.types import Author, Paper, Problem
 
+_SIMPLE_NAME = re.compile(r"[A-Z][a-z]+(?: [A-Z][a-z]*\.?)* [A-Z][a-z]+")
+"""A name that cleaning would leave as it is."""
+
+_ENGLISH = frozenset("the of and to is we for that with this are by from which our can it be or at".split())
+_ENGLISH_SHARE = 0.05
+"""A text with a smaller share of those words is no English."""
+
 MINIMUM_WORDS = 20
 """An abstract with fewer words is no abstract."""
 
 _GROUP = re.compile(
-    r"(?i)(?:^(?:the\s)?(?:.+\s)?(?:collaborations?|consortium|team|group|working group|initiative)"
-    r"(?:\s?[:(].*)?$|^team\s+\S)"
+    r"(?i)\b(?:collaborations?|consortium|team)\b|(?:group|initiative|community|project|authors|et al\.?)$"
 )
 
 
@@ -56,23 +62,25 @@ def _authors(where: str, given: Sequence[Author | str], problems: list[Problem] 
     authors = []
     for place, one in enumerate(given, 1):
         author = one if isinstance(one, Author) else Author(name=one)
-        name = clean(author.name, title=True).text
+        name = author.name if _SIMPLE_NAME.fullmatch(author.name) else clean(author.name, title=True).text
         if name:
             group = author.group or _GROUP.search(name) is not None
             authors.append(Author(name=name, hidden=author.hidden, group=group))
         elif problems is not None:
-            problems.append(Problem(where=where, what=f"author {place} of {len(given)} has no name; left out"))
+            what = f"author {place} of {len(given)} has no name; left out"
+            problems.append(Problem(where=where, what=what))
     return tuple(authors)
 
 
 _ERROR_PAGE = re.compile(
     r"(?i)^\W*(?:no html for|access (?:to this page )?(?:is |has been )?denied|<!doctype html|<html|<\?xml|"
-    r"(?:error )?(?:40[0-9]|429|50[0-4])\b[ :]*(?:bad gateway|not found|forbidden|internal|service|too many|gateway|"
-    r"unauthorized|error)|too many requests|rate limit exceeded|service unavailable|bad gateway|forbidden|page not "
-    r"found|just a moment|checking your browser|please enable javascript|internal server error)"
+    r"(?:http |error )*(?:40\d|429|50[0-4])\b[ :]*(?:bad gateway|not found|forbidden|internal|service|too|"
+    r"gateway|unauthorized|error)|too many requests|rate limit exceeded|service (?:temporarily )?unavailable|"
+    r"bad gateway|forbidden|(?:page|file) not found|just a moment|checking your browser|"
+    r"please enable javascript|internal server error|html conversions? (?:failed|sometimes))"
 )
 _WITHDRAWN = re.compile(
-    r"(?i)^\W*(?:this|the) (?:paper|article|manuscript|submission|work|preprint) (?:has been|was|is|had been) "
+    r"(?i)^\W*(?:this|the) (?:paper|article|manuscript|submission|work|preprint) (?:has been|was|is) "
     r"(?:temporarily )?(?:withdrawn|retracted)"
 )
 
@@ -88,8 +96,10 @@ def why_not_summarised(paper: Paper) -> str:
         return "the abstract is only a withdrawal notice"
     letters = [c for c in text if c.isalpha()]
     if sum(c < "\u0250" for c in letters) * 2 < len(letters):
-        return "the abstract is not in English"
-    words = len(re.findall(r"\w+", text))
-    if words < MINIMUM_WORDS:
-        return f"the abstract is too short: {words} words, need {MINIMUM_WORDS}"
+        return "the abstract is not in English: most of it is not in Latin script"
+    words = re.findall(r"\w+", text.lower())
+    if len(words) < MINIMUM_WORDS:
+        return f"the abstract is too short: {len(words)} words, need {MINIMUM_WORDS}"
+    if sum(word in _ENGLISH for word in words) < _ENGLISH_SHARE * len(words):
+        return "the abstract does not read as English"
     return ""

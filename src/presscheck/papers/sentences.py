@@ -18,15 +18,18 @@ from presscheck.types import Paper, Sentence
 _OPENERS = frozenset(STARTERS)
 _LOW_OPENERS = frozenset("we our this these however moreover furthermore in the".split())
 
-_ALWAYS_GO_ON = frozenset("e.g i.e eg ie cf vs viz approx ca resp mr mrs ms dr prof st".split())
+_ALWAYS_GO_ON = frozenset("e.g i.e eg ie cf vs viz approx ca resp mr mrs dr prof st".split())
 """After these a sentence goes on, whatever comes next."""
 
 _BEFORE_NUMBERS = frozenset(
-    "no nos fig figs eq eqs eqn sec secs ref refs tab tabs thm lem prop def vol pp p ch chap alg app art ver".split()
+    "no nos fig figs eq eqs eqn sec secs ref refs tab tabs thm lem prop def vol pp p ch chap alg app art "
+    "ver".split()
 )
 """Short for something that has a number: "Fig. 3", "Eq. (2)"; otherwise words like any other."""
 
-_MAY_END = frozenset("al etc i.i.d w.r.t a.k.a s.t ph.d m.sc b.sc inc ltd co corp jr sr a.m p.m incl excl".split())
+_MAY_END = frozenset(
+    "al etc i.i.d w.r.t a.k.a s.t ph.d m.sc b.sc inc ltd co corp jr sr a.m p.m incl excl".split()
+)
 """These end a sentence only before a word that opens one."""
 
 _NAMES_WITH_MARK = frozenset(("yahoo", "jeopardy"))
@@ -106,13 +109,15 @@ def _ends_korean(text: str, match: re.Match[str], before: str) -> bool:
     """After Hangul: a quotation goes on ("…다."라고); without a space only an ending ends."""
     if match["gap"]:
         return not (len(match["stop"]) > 1 and _QUOTING.match(text, match.end()))
-    return len(match["stop"].rstrip("\"'”’)]»」』")) == len(match["stop"]) and before[-1] in "다요까죠음함임됨네"
+    noun = (ord(before[-1]) - 0xAC00) % 28 == 16  # a final ㅁ, as in 함, 됨, 줌
+    return match["stop"][-1] in ".!?…" and (before[-1] in "다요까죠네" or noun)
 
 
 def _ends_glued(before: str, stop: str, after: str, then: str) -> bool:
     """Without a space: "state.In contrast", not "U.S." and not "torch.Tensor"."""
     word = re.search(r"[a-z]{2,}$|[\d%]$", before) is not None and "." not in before.strip(".")
-    return len(stop) == 1 and word and before.lower() not in _ALWAYS_GO_ON and after in _OPENERS and then in (" ", ",")
+    opens = after in _OPENERS and then in (" ", ",")
+    return len(stop) == 1 and word and opens and before.lower() not in _ALWAYS_GO_ON
 
 
 def _ends_spaced(text: str, match: re.Match[str], before: str, after: str) -> bool:
@@ -121,20 +126,22 @@ def _ends_spaced(text: str, match: re.Match[str], before: str, after: str) -> bo
     if following in ",;:.!?…)]}%":
         return False
     opens = after in _OPENERS or (after[:1].isupper() and after.endswith("ly"))
-    if not before and text[: match.start()].rstrip()[-1:] in (".", ""):
+    if not before and text[max(0, match.start() - 8) : match.start()].rstrip()[-1:] in (".", ""):
         return opens  # ". . ." and a mark that opens the text
     if stop[0] in "!?":
         name = before.lower() in _NAMES_WITH_MARK and not opens
         return not name and (not after[:1].islower() or _LOW_NAME.match(after) is not None)
     item = _ITEM.match(text, match.end()) is not None
     if after[:1].islower() and not item and not _LOW_NAME.match(after):
-        ordinary = re.fullmatch(r"[a-z]{3,}", before) is not None and before not in _MAY_END
-        return stop == "." and ordinary and after in _LOW_OPENERS and before not in _ALWAYS_GO_ON | _BEFORE_NUMBERS
+        short = before in _MAY_END | _ALWAYS_GO_ON | _BEFORE_NUMBERS
+        word_alone = not short and re.fullmatch("[a-z]{3,}", before) is not None
+        return stop == "." and after in _LOW_OPENERS and word_alone
     word = before.lower().rstrip(".")
     if stop[0] == "." and stop[:2] != "..":
         if word in _ALWAYS_GO_ON:
             return False
-        if word in _BEFORE_NUMBERS and (following.isdigit() or following in "(#[~" or re.fullmatch("[IVX]+", after)):
+        numbered = following.isdigit() or following in "(#[~" or re.fullmatch("[IVX]+", after) is not None
+        if word in _BEFORE_NUMBERS and numbered:
             return False
         if word in _MAY_END or _INITIALS.fullmatch(before):
             return (opens or word == "etc") and after[:1].isupper()
@@ -145,7 +152,7 @@ def _ends_spaced(text: str, match: re.Match[str], before: str, after: str) -> bo
 
 def _counts_nothing(text: str, start: int) -> bool:
     """Whether a small number belongs to its sentence; after a colon or a full stop it counts an item."""
-    return text[:start].rstrip()[-1:] not in ("", ":", ";", ".", "!", "?")
+    return text[max(0, start - 8) : start].rstrip(" \"'”’)]")[-1:] not in ("", ":", ";", ".", "!", "?")
 
 
 def digest(sentence: str) -> str:
