@@ -52,6 +52,10 @@ class Manners(Struct, frozen=True, kw_only=True):
     """Bytes of an answer, unpacked."""
 
 
+class Refused(BadInput):
+    """The service says that the request itself is wrong."""
+
+
 class _Again(Exception):
     """A failure that may pass: what it was, and how long the service wants us to wait."""
 
@@ -115,7 +119,8 @@ class Client:
 
         Raises:
             Unreachable: after the last try; the message says what happened.
-            BadInput: if the service refuses the request, or ``read`` the answer.
+            Refused: if the service says that the request is wrong.
+            BadInput: if ``read`` cannot use the answer.
         """
         import sqlite3
 
@@ -179,9 +184,13 @@ class Client:
         """One try. Failures that may pass come as ``_Again``, others as they are shown."""
         import httpx2
 
+        from presscheck.papers.wire import TooSlow
+
         client = self._open()
+        terms = self._cache_terms(url, keep, fresh)
+        terms.setdefault("extensions", {})["deadline"] = deadline
         try:
-            with client.stream("GET", url, **self._cache_terms(url, keep, fresh)) as response:
+            with client.stream("GET", url, **terms) as response:
                 if response.status_code in RETRIED:
                     what = f"HTTP {response.status_code}"
                     raise _Again(what, wait=retry_after(response.headers.get("Retry-After", "")))
@@ -191,14 +200,12 @@ class Client:
                     body += chunk
                     if len(body) > limit:
                         raise BadInput(f"{host} sent more than {limit // 2**20} MB: no list is that long")
-                    if time.monotonic() > deadline:
-                        raise Unreachable(
-                            f"{host} sends too slowly: the answer was not complete after "
-                            f"{self.manners.total:.0f} s"
-                        )
                 if response.status_code != 200:
                     raise _refusal(host, response.status_code, bytes(body))
                 return bytes(body)
+        except TooSlow as error:
+            what = f"the answer was not complete after {self.manners.total:g} s"
+            raise Unreachable(f"{host} sends too slowly: {what}") from error
         except httpx2.ConnectTimeout as error:
             raise _Again("no connection in time", connecting=True) from error
         except httpx2.ConnectError as error:
@@ -308,7 +315,7 @@ def _refusal(host: str, status: int, body: bytes) -> BadInput | Unreachable:
             message = f": {answer['error'][:300]}"
     if status in (401, 403, 407) or status >= 500 or status < 400:
         return Unreachable(f"{host} answered HTTP {status}{message}")
-    return BadInput(f"{host} refused the request with HTTP {status}{message}")
+    return Refused(f"{host} refused the request with HTTP {status}{message}")
 
 
 def _reason(error: BaseException) -> str:

@@ -5,8 +5,10 @@ It stands below the cache so that a cached answer costs no turn.
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +24,10 @@ ARXIV_INTERVAL = 3.0
 RESOLVE = 3.5
 """Seconds for a name to be resolved; the system's own limit can be half a minute."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class TooSlow(httpx2.TransportError):
+    """The answer was not complete by its deadline, though bytes kept coming."""
 
 
 class Wire(httpx2.BaseTransport):
@@ -56,7 +62,7 @@ class Wire(httpx2.BaseTransport):
             return httpx2.Response(
                 response.status_code,
                 headers=response.headers.raw,
-                stream=_Body(body, stack.pop_all()),
+                stream=_Body(body, stack.pop_all(), request.extensions.get("deadline", math.inf)),
                 extensions=response.extensions,
             )
 
@@ -95,14 +101,21 @@ class Wire(httpx2.BaseTransport):
 
 
 class _Body(httpx2.SyncByteStream):
-    """An answer's body that gives the turn back when it is closed."""
+    """An answer's body that keeps its deadline and gives the turn back when it is closed.
 
-    def __init__(self, body: httpx2.SyncByteStream, held: ExitStack) -> None:
+    The deadline is looked at here, since every layer above gathers small pieces first.
+    """
+
+    def __init__(self, body: httpx2.SyncByteStream, held: ExitStack, deadline: float) -> None:
         self._body = body
         self._held = held
+        self._deadline = deadline
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._body
+        for piece in self._body:
+            if time.monotonic() > self._deadline:
+                raise TooSlow("the answer came too slowly")
+            yield piece
 
     def close(self) -> None:
         """Close the connection's stream and end the turn."""
