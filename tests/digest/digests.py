@@ -33,7 +33,21 @@ FRAGMENTS = [
     "논문", "요약합니다.", "日本語。", "עברית", "العربية", "\u202e", "\u200b", "\ufeff", "\u200d", "👩‍🔬", "é", "e\u0301",
     " ", " ", "  ",
 ]  # fmt: skip
-RAW = ["\n", "\r\n", "\n\n", "\t", "\x00", "\x1b", "\x85", "\u2028", "\u00a0", "\u3000", "\ud800", "    code", "\n# "]
+RAW = [
+    "\n",
+    "\r\n",
+    "\n\n",
+    "\t",
+    "\x00",
+    "\x1b",
+    "\x85",
+    "\u2028",
+    "\u00a0",
+    "\u3000",
+    "\ud800",
+    "    code",
+    "\n# ",
+]
 
 raw_texts = st.lists(
     st.one_of(st.sampled_from(FRAGMENTS + RAW), st.text(max_size=4), st.characters(exclude_categories=())),
@@ -64,7 +78,9 @@ days = st.one_of(st.just(""), st.dates().map(lambda day: day.isoformat()))
 
 def _addresses(text: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     made = text.map(lambda tail: f"https://example.org/{tail}")
-    return st.one_of(st.just(""), st.just("https://arxiv.org/abs/2407.21018"), st.just("/avatars/a.svg"), made)
+    return st.one_of(
+        st.just(""), st.just("https://arxiv.org/abs/2407.21018"), st.just("/avatars/a.svg"), made
+    )
 
 
 @st.composite
@@ -141,7 +157,8 @@ def with_texts(digest: Digest, change: Callable[[str], str]) -> Digest:
             ),
             left_out=tuple(
                 LeftOut(
-                    evidence=replace(left.evidence, place=change(left.evidence.place)), reason=change(left.reason)
+                    evidence=replace(left.evidence, place=change(left.evidence.place)),
+                    reason=change(left.reason),
                 )
                 for left in entry.left_out
             ),

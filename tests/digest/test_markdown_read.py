@@ -77,7 +77,12 @@ def texts(section: Section) -> list[str]:
 
 def test_a_detailed_digest_is_read_as_it_is_printed() -> None:
     digest = read_markdown(DETAILED)
-    assert (digest.style, digest.language, digest.date, digest.state) == ("detailed", "ko", "2024-07-31", "unknown")
+    assert (digest.style, digest.language, digest.date, digest.state) == (
+        "detailed",
+        "ko",
+        "2024-07-31",
+        "unknown",
+    )
     first, second = digest.entries
     assert first.head is not None and second.head is not None
     assert (first.paper, second.paper) == ("2407.12345", "cs/0112017")
@@ -123,6 +128,7 @@ def test_an_easy_digest_is_read_as_it_is_printed() -> None:
         lambda text: text.replace("### [", "# [").replace("## 제목", "#### 제목"),
         lambda text: text.replace("- **", "* **"),
         lambda text: text.replace("- **", "**"),
+        lambda text: text.replace("- **What's New**:", "#### What's New\n"),
         lambda text: re.sub(r"\*\*(.+?)\*\*:", r"**\1:**", text),
         lambda text: text.replace("Vote:", "Votes:").replace("## 제목:\n", "## 제목: "),
         lambda text: text.replace("### [", "### 1. [").replace("**추천수**:\n", "**추천수**: "),
@@ -179,8 +185,10 @@ def test_what_was_read_can_be_printed_and_read_again() -> None:
 
 
 def test_an_entry_cut_out_of_our_digest_keeps_its_evidence() -> None:
-    pointer = "<!-- ev: abstract v1 s2 10:25 3f2a; repository at=\"a.py\" -->"
-    digest = read_markdown(f"### [A](https://arxiv.org/abs/2407.12345)\n- **What's New**: One of two. {pointer} Two.\n")
+    pointer = '<!-- ev: abstract v1 s2 10:25 3f2a; repository at="a.py" -->'
+    digest = read_markdown(
+        f"### [A](https://arxiv.org/abs/2407.12345)\n- **What's New**: One of two. {pointer} Two.\n"
+    )
     first, second = digest.entries[0].sections[0].statements
     assert first.evidence == (
         Evidence(source="abstract", version="v1", sentence=2, start=10, end=25, hash="3f2a"),
@@ -196,7 +204,7 @@ def test_comments_of_others_are_not_text_and_not_marks() -> None:
     assert texts(digest.entries[0].sections[0]) == ["One", "two."]
 
 
-MARKED = "## Daily Papers\n<!-- presscheck: detailed en -->\n\n<!-- entry: paper=\"1\" -->\n### A\n\n"
+MARKED = '## Daily Papers\n<!-- presscheck: detailed en -->\n\n<!-- entry: paper="1" -->\n### A\n\n'
 
 
 @pytest.mark.parametrize(
@@ -225,7 +233,9 @@ def test_what_is_no_digest_is_an_error_that_says_what_was_looked_for(markdown: s
 
 
 def test_our_digest_without_entries_is_one() -> None:
-    digest = Digest(style="easy", language="ko", date="2024-07-27", taken="2024-07-28T00:00:09Z", state="closed")
+    digest = Digest(
+        style="easy", language="ko", date="2024-07-27", taken="2024-07-28T00:00:09Z", state="closed"
+    )
     assert read_markdown(to_markdown(digest)) == digest
 
 

@@ -144,7 +144,9 @@ def _paper(head: Head) -> str:
 def _votes(written: str) -> tuple[int | None, str]:
     count, time = _VOTES.match(written), _TIME.search(written)
     digits = count[1].replace(",", "").replace("\u2212", "-") if count else ""
-    return int(digits) if digits else None, f"{time[1]}T{time[2]}{time[3] or ':00'}Z" if time else ""
+    return int(digits) if 0 < len(
+        digits.lstrip("+-")
+    ) < 19 else None, f"{time[1]}T{time[2]}{time[3] or ':00'}Z" if time else ""
 
 
 def _address(written: str) -> tuple[str, bool]:
@@ -206,6 +208,10 @@ def _statements(part: Part, *, strict: bool) -> tuple[tuple[Statement, ...], str
                 statements.append(Statement(text=text, evidence=evidence))
             elif strict:
                 raise BadInput("a mark of evidence has no statement before it")
+    if absent and statements:
+        if strict:
+            raise BadInput(f"it has statements and says that it has none: {absent[:80]!r}")
+        statements, absent = [*statements, Statement(text=absent)], ""
     return tuple(statements), absent
 
 

@@ -71,6 +71,8 @@ def _line(number: int, written: str, indent: int, style: Style) -> Line:
     if heading := _HEADING.match(written):
         text = _CLOSING.sub("", heading[2] or "").strip()
         label, rest, _ = _split_label(text, style)
+        if not label and fold(plain(text)) in ROLES[style]:
+            label = plain(text)
         return Line(number, "heading", text, level=len(heading[1]), label=label, rest=rest)
     if _IMAGE.match(written):
         return Line(number, "image", written)
