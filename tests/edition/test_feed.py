@@ -10,6 +10,7 @@ import msgspec
 from editions import HOSTILE, full_edition
 from hypothesis import given
 from hypothesis import strategies as st
+
 from presscheck.edition.feed import render_feed
 from presscheck.types import Edition, Paper
 

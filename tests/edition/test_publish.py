@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from editions import LARCH, full_edition
+
 from presscheck.digest.jsonfile import edition_from_json
 from presscheck.edition import publish as publishing
 from presscheck.edition.publish import publish, publish_edition, publish_index
@@ -215,19 +216,16 @@ def test_two_processes_at_once_leave_whole_editions(tmp_path):
 def test_a_reader_never_sees_a_part_of_an_edition(tmp_path):
     publish(small("2024-07-31", "Title 0"), tmp_path)
     child = start(tmp_path, "2024-07-31", 25, "Title")
-    seen = set()
+    day, seen = tmp_path / "2024-07-31", set()
     while child.poll() is None:
         try:
-            folder = os.open(tmp_path / "2024-07-31", os.O_RDONLY | os.O_DIRECTORY)
+            folder = os.open(day, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             continue  # between the two steps: no edition, which is not half an edition
         try:
-            found = os.listdir(folder)
-            # An empty or shrinking folder is the old one on its way out, after its name was taken from it.
-            if (tmp_path / "2024-07-31").exists() and os.stat(tmp_path / "2024-07-31").st_ino == os.fstat(
-                folder
-            ).st_ino:
-                seen.add(frozenset(name for name in found if not name.startswith(LEFTOVER)))
+            found = frozenset(os.listdir(folder))  # noqa: PTH208 (of this folder, whatever its name is now)
+            if day.stat().st_ino == os.fstat(folder).st_ino:  # else it is the old one on its way out
+                seen.add(found)
         except FileNotFoundError:
             pass
         finally:

@@ -6,6 +6,7 @@ import re
 from importlib import resources
 
 import pytest
+
 from presscheck.edition.words import WORDS, count, day_in_words, say, time_in_words
 
 TEMPLATES = resources.files("presscheck.edition").joinpath("templates")

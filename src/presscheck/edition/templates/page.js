@@ -24,26 +24,29 @@
 
   /* The place that is being read: statement, part, entry, whichever is still there after a switch. */
   let place = [];
-  const line = () => bar.getBoundingClientRect().bottom + 24;
+  const top = (node) => node.getBoundingClientRect().top;
   const notePlace = () => {
-    const at = line();
-    const spans = (node) => { const box = node.getBoundingClientRect(); return box.height > 0 && box.bottom > at; };
-    const entry = all(".entry").find(spans);
+    const edge = bar.getBoundingClientRect().bottom;
+    const below = (node) => shown(node) && node.getBoundingClientRect().bottom > edge;
     place = [];
-    if (!entry) return;
-    const part = all(".part, header", entry).find(spans);
-    const statement = part && all(".said > li", part).find(spans);
-    const top = (node) => node.getBoundingClientRect().top;
-    if (top(entry) > at) return;  /* above the first entry there is no place to keep */
-    if (statement) place.push({ list: part, index: [...statement.parentNode.children].indexOf(statement), top: top(statement) });
-    if (part) place.push({ node: part, top: top(part) });
+    if (scrollY === 0) return;
+    const entry = all(".entry").find(below);
+    if (!entry || top(entry) > edge + innerHeight / 3) return;
+    const statements = all(".said > li", entry).filter(below);
+    const whole = statements.find((node) => top(node) >= edge - 4);
+    const statement = whole && top(whole) < edge + innerHeight / 3 ? whole : statements[0];
+    if (statement && top(statement) < edge + innerHeight / 3) {
+      const part = statement.closest(".part, .note-of-press");
+      place.push({ list: part, index: [...statement.parentNode.children].indexOf(statement), top: top(statement) });
+      place.push({ node: part, top: top(part) });
+    }
     place.push({ node: entry, top: top(entry) });
   };
   const keepPlace = () => {
-    for (const { node, list, index, top } of place) {
+    for (const { node, list, index, top: was } of place) {
       const found = node ?? all(".said > li", list).filter(shown)[index];
       if (!found || !shown(found)) continue;
-      scrollBy({ top: found.getBoundingClientRect().top - top, behavior: "instant" });
+      scrollBy({ top: found.getBoundingClientRect().top - was, behavior: "instant" });
       return;
     }
   };
