@@ -62,7 +62,8 @@ PUT_RIGHT = [
     ("A \\rightharpoonup B", "A ⇀ B"),
     # links
     ("at https://a.org/k{https://a.org/k}.", "at https://a.org/k."),
-    ("at https://a.org/k{here}, see https://a.org/p{Project page}", "at https://a.org/k, see https://a.org/p (Project page)"),
+    ("at https://a.org/k{here}, see https://a.org/p{Project page}",
+     "at https://a.org/k, see https://a.org/p (Project page)"),
     ("at \\url{https://a.org/a\\_b}", "at https://a.org/a_b"),
     ("the \\href{https://a.org/k}{code}", "the https://a.org/k (code)"),
     ("FOO{blue{https://a.org/k}}", "FOO https://a.org/k"),
@@ -75,7 +76,8 @@ PUT_RIGHT = [
     ("e\u0301tude \u1112\u1161\u11ab", "étude 한"),
     ("a lone \ud800 half", "a lone \ufffd half"),
     # sentences glued together
-    ("We are 19 times fasterAn online demo is available.", "We are 19 times faster. An online demo is available."),
+    ("We are 19 times fasterAn online demo is available.",
+     "We are 19 times faster. An online demo is available."),
     ("in this state.In contrast, people by 5%.We see", "in this state. In contrast, people by 5%. We see"),
 ]
 
@@ -106,7 +108,8 @@ def test_it_leaves_alone(text: str) -> None:
 
 
 def test_a_title_stays_one_line_without_a_stop() -> None:
-    assert clean("Kettles:\n  Boil Less fasterAn Ode to Pans", title=True).text == "Kettles: Boil Less fasterAn Ode to Pans"
+    published = "Kettles:\n  Boil Less fasterAn Ode to Pans"
+    assert clean(published, title=True).text == "Kettles: Boil Less fasterAn Ode to Pans"
     assert clean("Is Tea All You Need?", title=True).text == "Is Tea All You Need?"
 
 
@@ -145,10 +148,14 @@ def test_edits_that_overlap_are_refused() -> None:
 
 
 FRAGMENTS = st.sampled_from([
-    "times", "sim", "pm", "leq", "approx", "alpha", "pi", "circ", "{", "}", "\\", "$", "^", "_", "~", "`", "'", '"',
-    "--", "-", "\n", " ", "\r\n", ".", ",", "&", ";", "amp", "lt", "#38", "<", ">", "sup", "/", "i", "8", "2", "0.5", "%",
-    "https://a.b/c", "textbf", "emph", "href", "url", "frac", "footnote", "cite", "sqrt", "bf", "em", "The", "We are",
-    "faster", "A", "x", "e\u0301", "\u0301", "\u200d", "\u200b", "\ud800", "\u212a", "한", "\u1112", "\u1161", "다.", "(", ")",
+    "times", "sim", "pm", "leq", "approx", "alpha", "pi", "circ", "{", "}", "\\", "$", "^", "_", "~", "`",
+    "'", '"',
+    "--", "-", "\n", " ", "\r\n", ".", ",", "&", ";", "amp", "lt", "#38", "<", ">", "sup", "/", "i", "8",
+    "2", "0.5", "%",
+    "https://a.b/c", "textbf", "emph", "href", "url", "frac", "footnote", "cite", "sqrt", "bf", "em", "The",
+    "We are",
+    "faster", "A", "x", "e\u0301", "\u0301", "\u200d", "\u200b", "\ud800", "\u212a", "한", "\u1112",
+    "\u1161", "다.", "(", ")",
     "\\,", "\\%", "\\'", "\\(", "\\)", "red", "mathcal", "boldsymbol", "st", "u.s", "and", "tion",
 ])
 TEXTS = st.one_of(st.text(max_size=60), st.lists(FRAGMENTS, max_size=25).map("".join))
@@ -205,18 +212,21 @@ def test_numbers_signs_percents_negations_and_units_survive(parts: list[tuple[st
 
 
 @pytest.mark.parametrize("piece", [
-    "{", "}", "{}", "\\textbf{", "$", "$a", "$a$", "&amp;", "&", "<i>", "<sup>", "\\", "``", "`a", "'", "~", "a~", "-\n",
-    " ", "\n", "a", "a.", "a-", "_{", "^{a", "\u0301", "a\u0301\u0316", "\u200d", "한", ". ", "4 times ", "times", "sim5",
-    "https://", "https://a.b/c{", "www.", "\\frac{1}", "\\'a", "href{", "word.We ", "fasterAn online ", "A.B.", "(",
+    "{", "}", "{}", "\\textbf{", "$", "$a", "$a$", "&amp;", "&", "<i>", "<sup>", "\\", "``", "`a", "'", "~",
+    "a~", "-\n",
+    " ", "\n", "a", "a.", "a-", "_{", "^{a", "\u0301", "a\u0301\u0316", "\u200d", "한", ". ", "4 times ",
+    "times", "sim5",
+    "https://", "https://a.b/c{", "www.", "\\frac{1}", "\\'a", "href{", "word.We ", "fasterAn online ",
+    "A.B.", "(",
     "\\\\", "\\(", "red{", "\\color{red}", "{\\bf", "N times ", "pm 3", "leq", "[", "é",
 ])
 def test_time_grows_no_faster_than_the_text(piece: str) -> None:
     """A pattern that backtracks would need hundreds of times as long for sixteen times the text."""
     def seconds(size: int) -> float:
         text = piece * (size // len(piece))
-        began = time.perf_counter()
+        began = time.process_time()
         clean(text)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     small = max(min(seconds(10_000) for _ in range(2)), 0.002)
     assert seconds(160_000) < 100 * small

@@ -70,8 +70,23 @@ def _rules(names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?P<{name}>{_RULES[name][1]})" for name in names))
 
 
+def _in_windows(text: str, read: Callable[[str], Iterator[Edit]], size: int = 4000) -> Iterator[Edit]:
+    """Read a long text in windows that end at a space: most of them need few rules or none."""
+    start = 0
+    while start < len(text):
+        space = text.find(" ", start + size)
+        end = space if space >= 0 else len(text)
+        for first, last, new in read(text[start:end]):
+            yield start + first, start + last, new
+        start = end
+
+
 def glued_maths(text: str) -> Iterator[Edit]:
     """Glued maths, fonts, links, ties, quotes and dashes."""
+    yield from _in_windows(text, _glued_maths)
+
+
+def _glued_maths(text: str) -> Iterator[Edit]:
     names = tuple(name for name, (needed, _) in _RULES.items() if any(string in text for string in needed))
     if not set(names) - {"web", "site"}:
         return
@@ -226,9 +241,13 @@ _MAYBE_GLUED = re.compile(r"[.!?][A-Z]|[a-z][A-Z][a-z]{1,8} [a-z]|[^\W_][.)]?htt
 def glued_sentences(text: str) -> Iterator[Edit]:
     """A sentence glued to the one before it gets its space, and its full stop if a footnote took it.
 
-    "faster" + "An online demo is" is certain only if the glued word is an ordinary one: the text has
-    the first half as a word of its own somewhere, or it is all lower-case and stands nowhere else.
+    "fasterAn online demo" is taken apart only if its first half is a whole word in lower case and the
+    two stand glued nowhere else, as a name would.
     """
+    yield from _in_windows(text, _glued_sentences)
+
+
+def _glued_sentences(text: str) -> Iterator[Edit]:
     if not _MAYBE_GLUED.search(text):
         return
     for match in _MISSING_SPACE.finditer(text):

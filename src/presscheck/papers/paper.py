@@ -74,9 +74,9 @@ def _authors(where: str, given: Sequence[Author | str], problems: list[Problem] 
 
 _ERROR_PAGE = re.compile(
     r"(?i)^\W*(?:no html for|access (?:to this page )?(?:is |has been )?denied|<!doctype html|<html|<\?xml|"
-    r"(?:http |error )*(?:40\d|429|50[0-4])\b[ :]*(?:bad gateway|not found|forbidden|internal|service|too|"
-    r"gateway|unauthorized|error)|too many requests|rate limit exceeded|service (?:temporarily )?unavailable|"
-    r"bad gateway|forbidden|(?:page|file) not found|just a moment|checking your browser|"
+    r"(?:http |error )*(?:40\d|429|50[0-4])\b[ :]*(?:bad gateway|not found|forbidden|internal server|service|"
+    r"too many|gateway|unauthorized|error)|too many requests|rate limit exceeded|bad gateway|forbidden|"
+    r"service (?:temporarily )?unavailable|(?:page|file) not found|just a moment|checking your browser|"
     r"please enable javascript|internal server error|html conversions? (?:failed|sometimes))"
 )
 _WITHDRAWN = re.compile(

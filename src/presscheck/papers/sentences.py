@@ -40,7 +40,7 @@ _MARK = re.compile(
 )
 _WORD_BEFORE = re.compile(r"[^\s(\[\"“‘'—–/]*$")
 _WORD_AFTER = re.compile(r"[\"“‘'(\[*]*([^\s,.;:!?)\]\"”’]*)(.?)", re.DOTALL)
-_LOW_NAME = re.compile(r"[a-z]{1,3}[A-Z0-9]|[a-z]{1,8}-?[A-Z]|https?:")
+_LOW_NAME = re.compile(r"[a-z]{1,3}[A-Z0-9]|[a-z]{1,8}-?[A-Z]|https?$")
 _ITEM = re.compile(r"\((?:[ivx]{1,4}|[a-z]|\d{1,2})\)\s")
 _INITIALS = re.compile(r"(?:[A-Z]\.)*[A-Z]")
 _QUOTING = re.compile(r"이?(?:라고|라는|라며|란|고|는)\b")
@@ -152,7 +152,11 @@ def _ends_spaced(text: str, match: re.Match[str], before: str, after: str) -> bo
 
 def _counts_nothing(text: str, start: int) -> bool:
     """Whether a small number belongs to its sentence; after a colon or a full stop it counts an item."""
-    return text[max(0, start - 8) : start].rstrip(" \"'”’)]")[-1:] not in ("", ":", ";", ".", "!", "?")
+    before = text[max(0, start - 12) : start].rstrip(" \"'”’)]")
+    if before.endswith("."):
+        word = before.split()[-1].strip("(.").lower()
+        return word in _ALWAYS_GO_ON or word in _BEFORE_NUMBERS
+    return before[-1:] not in ("", ":", ";", "!", "?")
 
 
 def digest(sentence: str) -> str:
