@@ -82,7 +82,8 @@ _OUTCOME = re.compile(
         r"sav(?:e[sd]?|ing)\b|win(?:s|ning)?\b|find(?:s|ings?)?\b|cut(?:s|ting)?\b|near(?:ly)?\b|results?\b",
         "(?:fast|slow|few|small|larg|cheap|short|long|strong|great)er|state-of-the-art|state of the art|rank",
         "on par|show|demonstrat|reveal|observ|up to|as (?:little|few|much|low|high) as|retain",
-        "maintain|preserv|requir|shrink|compress|reach|solv|succe|fail|recover|clos(?:e[sd]?|ing) the|correlat|agree|perform",
+        "maintain|preserv|requir|shrink|compress|reach|solv|succe|fail|recover|clos(?:e[sd]?|ing) the",
+        "correlat|agree|perform",
         "doubl|tripl|halv|error|outcom|significan|report|complet|run(?:s|ning)? (?:at|in)|real-time|produc",
         r"latency|throughput|degrad|declin|fall|rise|rose|grow|prefer|(?:relative|against|over|under|below|above)\b",
     ),
@@ -107,14 +108,15 @@ _BEST = _any(
 )
 _RANK = re.compile(
     _any(
-        r"\b(?:outperform|surpass|exceed)(?:s|es|ed|ing)?\b"
+        r"\b(?:outperform|surpass|exceed|rival)(?:s|es|ed|ing)?\b"
         r"(?! (?:the |these |such )?(?:limit|bound|capacit|constraint))",
         r"\b(?:achiev|attain|reach|obtain|yield|deliver|set|establish|demonstrat|show|exhibit|produc|with|advanc)"
         rf"\w*\b[^.;]{{0,60}}?\b{_BEST}",
         r"\b(?:significant|substantial|consistent|considerabl|marked|remarkabl|dramatic|great|vast)\w*"
-        r" (?:\w+ )?(?:improv|reduc|boost|enhanc|accelerat|decreas|increas|better|faster|lower)\w*\b[^.;]{0,80}?"
-        r"\b(?:over|compared|than|baselines?|state-of-the-art|benchmarks?|accuracy|performance|quality)\b",
+        r" (?:\w+ )?(?:improv|reduc|boost|enhanc|accelerat|decreas|increas|better|faster|lower)\w*\b"
+        r"[^.;]{0,80}?\b(?:over|compared|than|baselines?|state-of-the-art|benchmarks?|accuracy|performance|quality)\b",
         r"\bsets? (?:a|the) new (?:state[- ]of[- ]the[- ]art|SOTA)\b|\bon par with\b",
+        r"\bclos(?:es|ed|ing) the gap\b",
         r"\b(?:better|faster|higher|lower|fewer|worse|more [a-z]+) \w*\s?(?:\w+ ){0,3}than\b",
         r"\b(?:performs?|performance|results?|quality|accuracy)\b[^.;]{0,30}?"
         r"\b(?:comparabl[ey]|competitive(?:ly)?|superior|on par)\b",
@@ -140,8 +142,8 @@ _FIELD = re.compile(
     re.IGNORECASE,
 )
 _WISH = re.compile(
-    r"\b(?:could|can we|how to|whether|aims? to|goal is|in order to|would|might|potential to|hope|seek|future"
-    r"|to (?:further )?improve)\b|\?$",
+    r"\b(?:could (?:be|help|enable|we)|can we|how to|whether|aims? to|goal is|in order to|would|might"
+    r"|potential to|hope|seek|future|to (?:further )?improve)\b|\?$",
     re.IGNORECASE,
 )
 
