@@ -119,8 +119,9 @@ def _one_thread() -> None:
     """A worker has one core; Ctrl-C is the parent's to handle, after the day in work."""
     import signal
 
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
+    from presscheck.digest.vectors import use_threads
+
+    use_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
