@@ -100,8 +100,8 @@ def test_a_real_abstract_can_be_summarised() -> None:
     ("Мы предлагаем новый способ кипятить чай в чайнике. " * 5, "not in Latin script"),
     ("Wir stellen einen neuen Wasserkocher vor, der Tee schneller kocht als jeder andere Topf und dabei "
      "weniger Strom braucht sowie leiser arbeitet; Versuche zeigen klare Vorteile.", "does not read as English"),
-    ("Lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut "
-     "labore et dolore magna aliqua ut enim", "does not read as English"),
+    ("Lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor "
+     "incididunt ut labore et dolore magna aliqua ut enim", "does not read as English"),
 ])
 def test_what_cannot_be_summarised_says_why(abstract: str, reason: str) -> None:
     assert re.search(reason, why_not_summarised(paper(abstract)))

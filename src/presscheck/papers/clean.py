@@ -36,7 +36,7 @@ _SUFFIX = re.compile(
 )
 _SUSPENDED = frozenset("and or to vs versus nor und oder".split())
 
-STEPS = (markup.entities, markup.tags, markup.maths, markup.commands, glued.glued_maths)
+STEPS = (markup.entities, markup.tags, markup.commands, markup.maths, glued.glued_maths)
 
 
 def clean(original: str, *, title: bool = False) -> Cleaned:

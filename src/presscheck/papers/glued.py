@@ -59,7 +59,7 @@ _RULES: dict[str, tuple[tuple[str, ...], str]] = {
     "tie": (("~",), r"(?<=[A-Za-z.,:;)\]%\d])~(?=[A-Za-z(\[\\])|(?<![\w.])[A-Za-z][A-Za-z.]{0,30}~(?=\d)"),
     "double": (("``", "''"), r"``|''"),
     "quoted": (("`",), r"(?<![`\w])`[^`'\"]{1,100}'(?![A-Za-z'])|(?<=[a-z])`(?=s\b)"),
-    "dash": (("--",), r"(?<=[\w)\]%])---?(?=[\w(\[])|(?<= )---?(?= )"),
+    "dash": (("--",), r"(?<=[\w)\]%×°])---?(?=[\w(\[~])|(?<= )---?(?= )"),
     "stop": ((" ,", " .", " ;"), r"(?<=[\w)\]%]) (?=[,;](?:\s|$)|\.(?:\s(?!\.)|$))"),
 }
 
@@ -153,7 +153,7 @@ def _script(match: re.Match[str]) -> list[Edit]:
     """Braces of an index or power: dropped round one word or number, brackets round more."""
     inner = match.group()[2:-1]
     after = match.string[match.end() : match.end() + 1]
-    word = re.fullmatch(r"[-+−]?[\w.]*\w|[*+†′]", inner) is not None
+    word = len(inner) == 1 or re.fullmatch(r"[-+−]?[\w.]*\w", inner) is not None
     if word and not (inner[-1].isdigit() and after.isdigit()):
         return _ends_after(match, "", "")
     return _ends_after(match, "(", ")") if inner.strip() else [(*match.span(), "")]

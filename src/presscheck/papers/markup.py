@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from html.entities import html5
 
 from presscheck.papers.offsets import Edit
-from presscheck.papers.symbols import ACCENTS, COLOURS, GREEK, PUNCTUATION, SYMBOLS
+from presscheck.papers.symbols import ACCENTS, COLOURS, GREEK, LETTERS, PUNCTUATION, SYMBOLS
 
 _WRAPPERS = frozenset(
     "textbf textit textsc texttt textrm textsf textsl textup textmd textnormal text emph uline "
@@ -30,6 +30,11 @@ _DROPPED = frozenset("cite citep citet citealp ref eqref cref Cref label vspace 
 _TAG = re.compile(
     r"<(/?)((?:jats:)?(?:i|b|em|strong|sub|sup|span|a|tt|italic|bold|p|title|sec))(?:\s[^<>]{0,500})?>|<br\s?/?>"
 )
+_MATHS = re.compile(
+    r"[\\^_={}<>+*|~]|[^\x00-\x7f]|[A-Za-z]\(|^[A-Za-z]\w{0,2}'?$|^[-\d.,]+[%x]?$|^-$"
+)
+"""What stands between dollars, if they are not money."""
+_SIGNED = re.compile(r"[^\w\s]|[^\d\s][^$]*[\\~^_=<>+|]|[^\x00-\x7f]")
 _THOUSANDS = re.compile(r"(?<!\d)\d{1,3}\\,(?=\d{3}(?!\d))")
 _TOKEN = re.compile(r"\\(?:([A-Za-z]+)\*?|([^\w\s]|_|\s|(?=[^\x00-\x7f])))")
 
@@ -96,8 +101,8 @@ def maths(text: str) -> Iterator[Edit]:
             edit
             for match in re.finditer(
                 r"(?<![\\$])\$\$?(?![\s$])([^$]{1,300}?)(?<![\s\\$])\$\$?(?![$])", text)
-            if "\\" in match.group(1) or not text[match.end() : match.end() + 1].isdigit()
-            if re.search(r"[\\^_={}<>+*|]|^[A-Za-z]\w{0,2}'?$|^[-\d.,]+[%x]?$", match.group(1))
+            if not text[match.end() : match.end() + 1].isdigit() or _SIGNED.match(match.group(1))
+            if _MATHS.search(match.group(1))
             for edit in ((match.start(), match.start(1), ""), (match.end(1), match.end(), ""))
         ])
 
@@ -120,7 +125,8 @@ def _sign(text: str, match: re.Match[str], sign: str) -> list[Edit]:
     if not sign:
         return [(start, end, "")]
     if sign in ACCENTS:
-        letter = re.compile(r"\s?(?:\{\\?([^\W\d_])\}|\\?([^\W\d_])(?![A-Za-z]{0,40}\\'\W))").match(text, end)
+        quoted = rf"(?![A-Za-z ]{{0,40}}\\{re.escape(sign)}(?:\W|$))" if sign in "'\"`" else ""
+        letter = re.compile(rf"\s?\{{\\?([^\W\d_])\}}|\\?([^\W\d_]){quoted}").match(text, end)
         contraction = sign == "'" and re.compile(r"(?:s|t|re|ve|ll|d|m)\b").match(text, end)
         if letter and not (contraction and text[start - 1 : start].isalpha()):
             composed = unicodedata.normalize("NFC", (letter[1] or letter[2]) + ACCENTS[sign])
@@ -157,7 +163,12 @@ def _macro(text: str, match: re.Match[str], name: str, pairs: dict[int, int]) ->
         new = SYMBOLS.get(name) or GREEK[name]
         if new.endswith(".") and text[end : end + 1] == ".":
             new = new[:-1]
-        return [(start, closing + 1 if empty else end, new)]
+        stop = closing + 1 if empty else end
+        if name in LETTERS and not empty and re.compile(r" [a-z]").match(text, end):
+            stop += 1  # "\\o rsted"
+        return [(start, stop, new)]
+    if name == "not":
+        return _negated(text, start, end)
     if name in _SWITCHES:
         space = re.compile(r"\s*").match(text, end)
         edits = [(start, space.end() if space else end, "")]
@@ -190,6 +201,15 @@ def _macro(text: str, match: re.Match[str], name: str, pairs: dict[int, int]) ->
     if not inner.strip():
         return [(start, closing + 1, _library(name) or name)]  # "\Name{}" is an author's own short form
     return []
+
+
+def _negated(text: str, start: int, end: int) -> list[Edit]:
+    r"""A relation after ``\not``, struck through; a negation is never dropped."""
+    relation = re.compile(r"\s?(?:\\([A-Za-z]+)|([=<>|∈⊂⊆≡≤≥≈~]))").match(text, end)
+    if not relation:
+        return []
+    composed = unicodedata.normalize("NFC", SYMBOLS.get(relation[1] or "", relation[2] or "  ") + "\u0338")
+    return [(start, relation.end(), composed)] if len(composed) == 1 else []
 
 
 def _library(name: str) -> str:

@@ -35,7 +35,14 @@ RELATIONS = {
 }
 """Names that are no English word, so that they are known without their backslash too."""
 
-SYMBOLS = RELATIONS | {
+LETTERS = {
+    "ss": "ß", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "aa": "å",
+    "AA": "Å", "i": "ı", "j": "ȷ",
+}
+"""Letters, after which LaTeX swallows a space."""
+
+SYMBOLS = RELATIONS | LETTERS | {
+    "neg": "¬", "lnot": "¬",
     "times": "×", "sim": "~", "approx": "≈", "simeq": "≈", "le": "≤", "ge": "≥", "ne": "≠", "ll": "≪",
     "gg": "≫", "pm": "±", "mp": "∓", "to": "→", "mapsto": "↦", "gets": "←", "uparrow": "↑",
     "downarrow": "↓", "dots": "…", "equiv": "≡", "propto": "∝", "circ": "∘", "deg": "°", "degree": "°",
@@ -46,8 +53,7 @@ SYMBOLS = RELATIONS | {
     "sup": "sup", "inf": "inf", "mid": "|", "vert": "|", "Vert": "‖", "oplus": "⊕", "otimes": "⊗",
     "checkmark": "✓", "quad": " ", "qquad": " ", "eg": "e.g.", "ie": "i.e.", "etal": "et al.",
     "etc": "etc.", "vs": "vs.", "wrt": "w.r.t.", "cf": "cf.", "LaTeX": "LaTeX", "TeX": "TeX",
-    "ss": "ß", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ",
-    "aa": "å", "AA": "Å", "i": "ı", "j": "ȷ", "textasciitilde": "~", "textbackslash": "\\",
+    "textasciitilde": "~", "textbackslash": "\\",
     "textunderscore": "_", "textendash": "–", "textemdash": "—", "textquotesingle": "'",
     "textregistered": "®", "texttrademark": "™", "copyright": "©", "textgreater": ">", "textless": "<",
     "textbar": "|", "textpm": "±", "texttimes": "×", "textmu": "µ", "textsterling": "£", "pounds": "£",
