@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 USER_AGENT = f"presscheck/{__version__}"
+CONNECT_AGAIN = 0.2
+"""Seconds before the second and last try to connect: a missing network is told within five."""
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -147,8 +149,10 @@ class Client:
 
         def again(error: Exception) -> bool | float:
             """Whether, and after which wait, to try once more."""
-            if not isinstance(error, _Again) or (error.connecting and tries >= 2):
+            if not isinstance(error, _Again):
                 return False
+            if error.connecting:
+                return CONNECT_AGAIN if tries < 2 else False
             if error.wait is None:
                 return True
             return False if error.wait > self._patience(deadline) else max(error.wait, 0.0)
