@@ -144,14 +144,18 @@ def _render(
     ]
     from markupsafe import Markup
 
-    return _environment().get_template(name).render(
-        languages=_order(languages),
-        styles=list(styles),
-        css=Markup(css),
-        js=Markup(js),
-        policy="; ".join(policy),
-        version=__version__,
-        **values,
+    return (
+        _environment()
+        .get_template(name)
+        .render(
+            languages=_order(languages),
+            styles=list(styles),
+            css=Markup(css),
+            js=Markup(js),
+            policy="; ".join(policy),
+            version=__version__,
+            **values,
+        )
     )
 
 

@@ -98,9 +98,7 @@ def language_of(text: str) -> str:
 
 def runs_left(text: str) -> bool:
     """Whether a text can turn the direction of what stands beside it, and so needs an isolate."""
-    return not text.isascii() and any(
-        unicodedata.bidirectional(letter) in _TURNING for letter in text
-    )
+    return not text.isascii() and any(unicodedata.bidirectional(letter) in _TURNING for letter in text)
 
 
 _TURNING = frozenset({"R", "AL", "AN", "RLE", "RLO", "LRE", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"})
@@ -233,9 +231,7 @@ def _leave_out(refer: Referrer, entry: Entry, sections: dict[str, dict[Language,
     """Put the results that are left out where they would have stood."""
     last = "performance_highlights" if entry.style == "detailed" else "summary"
     voice = sections[last].get(entry.language, Voice(entry.language))
-    lines = tuple(
-        Line(left.reason, (refer(left.evidence, "", entry.language),)) for left in entry.left_out
-    )
+    lines = tuple(Line(left.reason, (refer(left.evidence, "", entry.language),)) for left in entry.left_out)
     sections[last][entry.language] = voice._replace(left_out=lines)
 
 

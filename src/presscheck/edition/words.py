@@ -69,11 +69,11 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "editors": ("Written by the editors", "편집자 작성"),
     "evidence": ("Evidence", "근거"),
-    "at_abstract": ("Abstract {version}, sentence {n}", "초록 {version} {n}번 문장"),
+    "at_abstract": ("Abstract {version}, sentence {n}", "초록 {version}, 문장 {n}"),
     "at_abstract_whole": ("Abstract {version}", "초록 {version}"),
     "at_title": ("Title of the paper", "논문 제목"),
-    "at_paper": ("Full text {version}, {place}", "본문 {version} {place}"),
-    "at_repository": ("Repository, {place}", "저장소 {place}"),
+    "at_paper": ("Full text {version}, {place}", "본문 {version}, {place}"),
+    "at_repository": ("Repository, {place}", "저장소, {place}"),
     "reworded": ("reworded since", "이후 문장이 바뀜"),
     "mark_title": ("title", "제목"),
     "mark_paper": ("paper", "본문"),
@@ -117,9 +117,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "feed": ("Feed", "피드"),
 }
 
-MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+MONTHS = "January February March April May June July August September October November December".split()
 WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _BLANK = re.compile(r"\{(\w+)\}")
 WEEKDAYS_KO = "월화수목금토일"
