@@ -63,7 +63,7 @@ class Block(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A link of an entry's head: its word, or its text where it has no word."""
+    """A link of an entry's head: its word, and the text that follows it; one or the other may be empty."""
 
     word: str
     href: str
@@ -175,9 +175,13 @@ def _links(paper: Paper, ids: dict[str, str]) -> tuple[Link, ...]:
         Link("project", web_address(paper.project)),
         Link("thumbnail", paper.thumbnail),
     ]
-    for other in paper.related:
-        address = f"#{ids[other]}" if other in ids else Paper(id=other, title="").url
-        found.append(Link("related", address, other))
+    related = [
+        (f"#{ids[other]}" if other in ids else Paper(id=other, title="").url, other)
+        for other in paper.related
+    ]
+    for href, other in related:
+        if href:
+            found.append(Link("" if found[-1].text else "related", href, other))
     return tuple(link for link in found if link.href)
 
 
