@@ -57,11 +57,12 @@ def test_text_that_is_not_utf8_is_named_by_its_place() -> None:
 
 
 LINES = [
-    "### [A](https://arxiv.org/abs/2407.12345)", "## 제목:", "## Title: B", "- **What's New**: ", "**요약**:", "**X**: ",
-    "- **Left out**: a <!-- ev: title -->", "Vote: 3", "**Votes**:", "Authors: a, b", "**PDF**: ![x](https://a.b)",
-    "![](https://a.b/c.png)", "---", "# Daily Papers (2024-07-31)", "<!-- presscheck: detailed en -->",
-    "<!-- presscheck: easy ko -->", '<!-- entry: paper="x" -->', "Snapshot: 2024-07-31 01:00 UTC, day closed",
-    "*none* <!-- absent -->", "a <!-- ev: abstract v1 s1 0:3 ab -->", "**Not summarised**: ", "- **Press notes**: n",
+    "### [A](https://arxiv.org/abs/2407.12345)", "## 제목:", "## Title: B", "- **What's New**: ",
+    "**요약**:", "**X**: ", "- **Left out**: a <!-- ev: title -->", "Vote: 3", "**Votes**:",
+    "Authors: a, b", "**PDF**: ![x](https://a.b)", "![](https://a.b/c.png)", "---",
+    "# Daily Papers (2024-07-31)", "<!-- presscheck: detailed en -->", "<!-- presscheck: easy ko -->",
+    '<!-- entry: paper="x" -->', "Snapshot: 2024-07-31 01:00 UTC, day closed", "*none* <!-- absent -->",
+    "a <!-- ev: abstract v1 s1 0:3 ab -->", "**Not summarised**: ", "- **Press notes**: n",
 ]  # fmt: skip
 
 

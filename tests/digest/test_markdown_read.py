@@ -152,10 +152,9 @@ def test_parts_may_be_missing() -> None:
 
 
 def test_an_english_digest_is_told_from_a_korean_one() -> None:
-    english = "### [A](https://arxiv.org/abs/2407.12345)\n- **What's New**: It calls 김치 by its name, kimchi, throughout.\n"
-    assert read_markdown(english).language == "en"
-    korean = "### [A](https://arxiv.org/abs/2407.12345)\n- **What's New**: LLaMA3와 Mistral로 SOTA accuracy를 냅니다.\n"
-    assert read_markdown(korean).language == "ko"
+    begin = "### [A](https://arxiv.org/abs/2407.12345)\n- **What's New**: "
+    assert read_markdown(begin + "It calls 김치 by its name, kimchi, throughout.\n").language == "en"
+    assert read_markdown(begin + "LLaMA3와 Mistral로 SOTA accuracy를 냅니다.\n").language == "ko"
 
 
 def test_headings_lists_and_markup_in_a_section_leave_its_words() -> None:
@@ -199,7 +198,8 @@ def test_an_entry_cut_out_of_our_digest_keeps_its_evidence() -> None:
 
 def test_comments_of_others_are_not_text_and_not_marks() -> None:
     digest = read_markdown(
-        "### [A](https://arxiv.org/abs/2407.12345)\n- **What's New**: One <!-- ev: of many --> two. <!-- x -->\n"
+        "### [A](https://arxiv.org/abs/2407.12345)\n"
+        "- **What's New**: One <!-- ev: of many --> two. <!-- x -->\n"
     )
     assert texts(digest.entries[0].sections[0]) == ["One", "two."]
 
@@ -240,9 +240,10 @@ def test_our_digest_without_entries_is_one() -> None:
 
 
 HOSTILE = [
-    "a", "[", "![", "](", "[](", "**", "**a ", "**a** ", "`", "`a` ", "\\", "\\*", "&", "&amp;", "<", "<!--", "<!-- ",
-    "\\<!--", "-->", "<!-- ev: -->", "<!-- ev: abstract s1 -->", "(", ",", "、(", "#", "# ", " #", "-", "- ", "* ", "> ",
-    ">", "1. ", "|", "_", "~", "한", "한글. ", "가. 나! ", "a.b ", "\"", "www.", "://", "+", "=",
+    "a", "[", "![", "](", "[](", "**", "**a ", "**a** ", "`", "`a` ", "\\", "\\*", "&", "&amp;", "<",
+    "<!--", "<!-- ", "\\<!--", "-->", "<!-- ev: -->", "<!-- ev: abstract s1 -->", "(", ",", "、(", "#",
+    "# ", " #", "-", "- ", "* ", "> ", ">", "1. ", "|", "_", "~", "한", "한글. ", "가. 나! ", "a.b ",
+    "\"", "www.", "://", "+", "=",
 ]  # fmt: skip
 
 

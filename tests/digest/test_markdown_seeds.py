@@ -88,7 +88,7 @@ def test_sections_that_the_format_has_not_keep_their_headings(seeds: list[tuple[
 def test_statements_are_counted_as_people_counted_them(
     seeds: list[tuple[str, Digest]], shared_data: Path
 ) -> None:
-    """Two of the 23 labelled entries may differ: one label is a sentence short, one has two quoted questions."""
+    """Two of the 23 may differ: one label lacks a sentence, one entry quotes two questions."""
     labels = [
         json.loads(line) for line in (shared_data / "seed_errors_dev.jsonl").read_text("utf-8").splitlines()
     ]

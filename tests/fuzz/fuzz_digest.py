@@ -39,6 +39,10 @@ def read_any_bytes(data: bytes) -> bool:
 if __name__ == "__main__":
     import atheris
 
+    def target(data: bytes) -> None:
+        """Drop the answer: the fuzzer knows only "no exception"."""
+        read_any_bytes(data)
+
     atheris.instrument_all()
-    atheris.Setup(sys.argv, read_any_bytes)
+    atheris.Setup(sys.argv, target)
     atheris.Fuzz()

@@ -204,9 +204,7 @@ class _Reader:
         role = ROLES[self.style].get(fold(line.label)) if line.label else None
         if self.style == "easy" and role == "title":
             self._begin("", level=line.level)
-            self._head = "title"
-            if line.rest:
-                self._text_of_head(line.rest)
+            self._open(line.label, role, line.rest, line.number)
         elif self._mark is not None and self.style == "detailed":
             self._begin(line.text, level=line.level)
         elif role is not None and self._entry:
@@ -231,12 +229,12 @@ class _Reader:
         role = ROLES[self.style].get(fold(line.label))
         if not line.bold and fold(line.label) in SNAPSHOTS and not self.drafts:
             self._snapshot(line.rest)
-        elif self.style == "easy" and role == "title" and line.bold:
+            return
+        if self.style == "easy" and role == "title" and line.bold:
             self._begin("", level=0)
-            self._head = "title"
-            if line.rest:
-                self._text_of_head(line.rest)
-        elif self._entry is None:
+            self._open(line.label, role, line.rest, line.number)
+            return
+        if self._entry is None:
             return
         inside = self._part is not None
         if line.bold:
