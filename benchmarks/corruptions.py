@@ -39,7 +39,18 @@ Part = Literal["tune", "report"]
 _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.,@^+\-‑–])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?) ?(조|억|만|천|백만|[BMKTk](?![A-Za-z0-9-]))?(?![A-Za-z0-9_^]|[-‑]\w|\.\d)"
 )
-_SCALES = {"조": 1e12, "억": 1e8, "만": 1e4, "천": 1e3, "백만": 1e6, "B": 1e9, "M": 1e6, "K": 1e3, "k": 1e3, "T": 1e12}
+_SCALES = {
+    "조": 1e12,
+    "억": 1e8,
+    "만": 1e4,
+    "천": 1e3,
+    "백만": 1e6,
+    "B": 1e9,
+    "M": 1e6,
+    "K": 1e3,
+    "k": 1e3,
+    "T": 1e12,
+}
 _TRADES = {"조": "억", "억": "만", "만": "억", "백만": "억", "B": "M", "M": "B", "K": "M", "k": "M", "T": "B"}
 _ENGLISH = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _SOURCE_NUMBER = re.compile(
@@ -206,8 +217,17 @@ def _magnitude(pair: Pair, draw: random.Random) -> Corruption | None:
         if scale in ("억", "조"):
             ways.append((match.start(1), match.end(1), f"{float(written.replace(',', '')) / 10:.4g}"))
         following = pair.statement[match.end() : match.end() + 3].lstrip()
-        count = written.replace(",", "").isdigit() and not scale and not following.startswith(("%", "년", "배", "-"))
-        if count and float(written.replace(",", "")) >= 10 and following[:1] in "개명편장건종가" and following:
+        count = (
+            written.replace(",", "").isdigit()
+            and not scale
+            and not following.startswith(("%", "년", "배", "-"))
+        )
+        if (
+            count
+            and float(written.replace(",", "")) >= 10
+            and following[:1] in "개명편장건종가"
+            and following
+        ):
             ways.append((match.start(1), match.end(1), f"{int(written.replace(',', '')) * 10:,}"))
     if not ways:
         return None

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from presscheck.digest.check.quantities import Quantity, scan
-from presscheck.digest.check.quantities.agree import ends, rounds_to
+from presscheck.digest.check.quantities.agree import comparable, ends, rounds_to
+from presscheck.digest.check.quantities.names import name_before
 
 _MOST = 48
 """Candidates that are looked at for one number; a source with more of one value repeats itself."""
@@ -54,15 +55,29 @@ class Pool:
                 )
         self._all.sort(key=lambda found: found.at)
         self._values = [found.at for found in self._all]
+        self._of_name: dict[str, list[Sourced]] = {}
+        for found in self._all:
+            if found.quantity.kind in ("name", "named", "year", "number", "count"):
+                name = name_before(self.pieces[found.piece], found.quantity.start)
+                self._of_name.setdefault(name, []).append(found)
         self._figures = sorted((one for one in self._all if one.quantity.worth != 1), key=_figure)
         self._by_piece: dict[int, list[Sourced]] = {}
         self._by_unit: dict[str, list[Sourced]] = {}
         for found in self._all:
             self._by_piece.setdefault(found.piece, []).append(found)
             self._by_unit.setdefault(found.quantity.dimension, []).append(found)
-        self.enumerated = frozenset(
-            size for piece in self.pieces for size in enumerations(piece)
-        ) | frozenset(enumerations(" ".join(self.pieces)[:20_000]))
+        self._listed = [frozenset(enumerations(piece)) for piece in self.pieces]
+        self._listed_all = frozenset[int]().union(*self._listed, enumerations(" ".join(self.pieces)[:20_000]))
+
+    def lists(self, size: float, evidence: frozenset[int]) -> bool:
+        """Whether the evidence (else the source) lists as many things, so that a writer may have counted."""
+        if evidence:
+            return any(size in self._listed[piece] for piece in evidence if piece < len(self._listed))
+        return size in self._listed_all
+
+    def of_name(self, name: str) -> list[Sourced]:
+        """The numbers that stand behind a name."""
+        return self._of_name.get(name, [])
 
     def _near(self, value: float, share: float) -> Iterator[Sourced]:
         """Numbers within a share of a value, the nearest first of all that are looked at."""
@@ -80,7 +95,9 @@ class Pool:
         found: list[Sourced] = []
         for value in ends(stated):
             agreeing = [
-                one for one in self._near(value, 0.12) if rounds_to(stated, value, one.quantity, one.at)
+                one
+                for one in self._near(value, 0.12)
+                if comparable(stated, one.quantity) and rounds_to(stated, value, one.quantity, one.at)
             ]
             if not agreeing:
                 return self._same_digits(stated)
@@ -88,12 +105,13 @@ class Pool:
         return found
 
     def _same_digits(self, stated: Quantity) -> list[Sourced]:
-        """Numbers of the same figure whose units differ in worth: 20 minutes for 20 hours."""
-        if not stated.dimension:
-            return []
+        """Numbers of the same figure whose units differ in worth: 20 minutes, or a bare 20, for 20 hours."""
         low = bisect_left(self._figures, stated.low, key=_figure)
         high = bisect_right(self._figures, stated.low, key=_figure)
-        return [found for found in self._figures[low:high][:_MOST] if found.quantity.high == stated.high]
+        found = self._figures[low:high][:_MOST]
+        if stated.worth != 1:
+            found += [one for one in self._near(stated.low, 0.0) if not one.quantity.dimension]
+        return [one for one in found if one.quantity.high == stated.high and comparable(stated, one.quantity)]
 
     def shifted(self, stated: Quantity) -> Iterator[Sourced]:
         """Numbers whose digits are the stated one's, a power of ten away."""
@@ -149,7 +167,7 @@ class Pool:
                 continue
             theirs = self._words(other)
             shared = words & theirs
-            if len(shared) >= 4 and len(shared) >= 0.5 * min(len(words), len(theirs)):
+            if len(shared) >= 4 and len(shared) >= 0.6 * len(words | theirs):
                 both = {one.at for one in self._by_piece[found.piece]} & {
                     one.at for one in self._by_piece[other.piece]
                 }

@@ -47,6 +47,14 @@ def hedge_reads(quantity: Quantity) -> bool:
     return not quantity.hedge_text.lower().startswith(_EMPHASIS)
 
 
+def alike(stated: Quantity, source: Quantity) -> bool:
+    """Whether one figure reads like a slip for the other: as many digits, half of them or more in place."""
+    one, other = (quantity.written.replace(",", "") for quantity in (stated, source))
+    if len(one) != len(other) or len(one) < 3:
+        return False
+    return 2 * sum(first == second for first, second in zip(one, other, strict=True)) >= len(one)
+
+
 def printed(quantity: Quantity, language: Language) -> str:
     """A source's quantity as the digest would print it: 24.2억, "최대 2.8배", "over 20%"."""
     if quantity.kind == "fraction" and quantity.written:

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from math import log10
 
 from presscheck.digest.check.number_pool import Pool, Sourced
-from presscheck.digest.check.number_words import hedge_reads, printed, says
+from presscheck.digest.check.number_words import alike, hedge_reads, printed, says
 from presscheck.digest.check.quantities import Quantity, scan
-from presscheck.digest.check.quantities.agree import ends, noun_fit, unit_fit
+from presscheck.digest.check.quantities.agree import ends, figures, noun_fit, unit_fit
 from presscheck.digest.check.quantities.hedges import LOWER, UPPER
+from presscheck.digest.check.quantities.names import name_before
 from presscheck.types import Finding, Language
 
 SURE_ENOUGH = 0.5
@@ -40,7 +42,9 @@ def compare_numbers(
         statement: one statement of a digest, Korean or English.
         sources: the source in pieces (sentences of the abstract, the title, paragraphs).
         evidence: indices of the pieces that carry the statement, where that is known;
-            a number that stands only elsewhere then has to fit by unit or noun.
+            a number that stands only elsewhere then has to fit by unit or noun. Empty
+            when it is known that none does: the statement then is about something that
+            the source does not tell, and its numbers are hints and no conflicts.
         language: of the statement; by default Korean if it has Hangul. Decides how
             the expected number is written.
         complete: whether ``sources`` is the whole paper. With the abstract alone a
@@ -50,12 +54,13 @@ def compare_numbers(
         Findings of the kinds magnitude, number, unit, hedge and source_conflict, in
         the order of the statement; ``expected`` is in the statement's language.
     """
-    stated = [quantity for quantity in _scanned(statement) if quantity.kind not in _UNCHECKED]
+    stated = [quantity for quantity in _scanned(statement) if quantity.kind not in ("name", "implied")]
     if not stated:
         return []
     spoken: Language = language or ("ko" if any("가" <= letter <= "힣" for letter in statement) else "en")
     pool = _pool(tuple(sources))
-    comparison = _Comparison(statement, stated, pool, frozenset(evidence or ()), spoken, complete)
+    uncarried = evidence is not None and not evidence
+    comparison = _Comparison(statement, stated, pool, frozenset(evidence or ()), spoken, complete, uncarried)
     return comparison.findings()
 
 
@@ -75,13 +80,14 @@ class _Comparison:
 
     def __init__(
         self, statement: str, stated: list[Quantity], pool: Pool, evidence: frozenset[int], language: Language,
-        complete: bool,
+        complete: bool, uncarried: bool,
     ) -> None:  # fmt: skip
         self.statement, self.stated, self.pool = statement, stated, pool
         self.evidence, self.language, self.complete = evidence, language, complete
+        self.uncarried = uncarried
         self.agreeing = [pool.agreeing(quantity) for quantity in stated]
         self.used = {
-            id(found.quantity)
+            (id(found.quantity), found.at)
             for quantity, candidates in zip(stated, self.agreeing, strict=True)
             for found in candidates
             if unit_fit(quantity, found.quantity) != "other"
@@ -91,6 +97,11 @@ class _Comparison:
         """What is off, quantity by quantity."""
         found = []
         for quantity, candidates in zip(self.stated, self.agreeing, strict=True):
+            if quantity.kind in ("named", "year"):
+                renamed = self._named(quantity)
+                if renamed is not None or quantity.kind == "named":
+                    found += [renamed] if renamed else []
+                    continue
             finding = self._matched(quantity, candidates) if candidates else self._unmatched(quantity)
             if finding is not None:
                 found.append(finding)
@@ -118,14 +129,36 @@ class _Comparison:
             or self._conflict(stated, best)
         )
 
+    def _named(self, stated: Quantity) -> Finding | None:
+        """A number in a name that the source has with other numbers only: AIME 2042 for AIME 2024."""
+        name = name_before(self.statement, stated.start)
+        known = self.pool.of_name(name) if name else []
+        if not known or any(found.at == value for found in known for value in ends(stated)):
+            return None
+        ratio = known[0].at / stated.low if stated.low else 0.0
+        shifted = ratio > 0 and abs(log10(ratio) - round(log10(ratio))) < 1e-6
+        kind = "magnitude" if shifted else "number"
+        return self._finding(kind, stated, known[0], 0.6, "another number in the same name")
+
     def _unit(self, stated: Quantity, candidates: list[Sourced]) -> Finding | None:
         """The same figure with a unit that contradicts the source's."""
-        plain = [found for found in candidates if found.quantity.kind not in _UNCHECKED]
+        plain = [
+            found
+            for found in candidates
+            if found.quantity.kind not in _UNCHECKED and found.quantity.low == found.quantity.high
+        ]
         if not plain or stated.low == 1 or not stated.written:
             return None
         found = min(plain, key=lambda one: (one.piece not in self.evidence, one.piece))
-        both = bool(stated.dimension and found.quantity.dimension)
-        return self._finding("unit", stated, found, 0.85 if both else 0.55, "another unit")
+        source = found.quantity
+        if stated.dimension == source.dimension:
+            sure = 0.85
+        elif figures(stated.low) < 2 and found.piece not in self.evidence:
+            # One digit that stands somewhere with another unit is a coincidence as often as not.
+            sure = 0.4
+        else:
+            sure = 0.8 if stated.dimension and source.dimension else 0.55
+        return self._finding("unit", stated, found, sure, "another unit")
 
     def _points(self, stated: Quantity, candidates: list[Sourced]) -> Finding | None:
         """Points told as percent; relative percent told as points."""
@@ -183,7 +216,7 @@ class _Comparison:
         if anchor is None or noun_fit(stated, anchor.quantity) != 2 or anchor.quantity.kind == "implied":
             return None
         known = all(not noun_fit(stated, found.quantity) for found in candidates)
-        if not known and not self.evidence:
+        if not known and (not self.evidence or anchor.piece not in self.evidence):
             return None
         return self._finding("number", stated, anchor, 0.6 if known else 0.5, "told of something else there")
 
@@ -193,7 +226,9 @@ class _Comparison:
             return None
         if self.pool.parts(stated):
             return None
-        shifted = [found for found in self.pool.shifted(stated) if id(found.quantity) not in self.used]
+        shifted = [
+            found for found in self.pool.shifted(stated) if (id(found.quantity), found.at) not in self.used
+        ]
         for found in sorted(
             shifted, key=lambda one: (one.piece not in self.evidence, -noun_fit(stated, one.quantity))
         ):
@@ -201,10 +236,15 @@ class _Comparison:
                 return self._finding(
                     "magnitude", stated, found, 0.9 if stated.written else 0.6, "a power of ten apart"
                 )
-        if not stated.written and stated.low <= 12 and stated.low in self.pool.enumerated:
-            return None
         anchor = self._anchor(stated)
         sure = self._sureness(stated, anchor)
+        if (
+            sure < 0.6
+            and not stated.written
+            and stated.low <= 12
+            and self.pool.lists(stated.low, self.evidence)
+        ):
+            return None
         if anchor is None or sure < SURE_ENOUGH and stated.kind == "year":
             return Finding(
                 kind="number", text=stated.text, start=stated.start, end=stated.end, sure=sure,
@@ -218,12 +258,16 @@ class _Comparison:
         if source.kind in ("year", "ordinal", "implied") or stated.kind in ("year", "ordinal"):
             return False
         fit = unit_fit(stated, source)
-        if fit == "other" or not noun_fit(stated, source) and fit != "same":
+        if fit == "other":
             return False
         if fit == "same" or noun_fit(stated, source) == 2:
             return True
-        digits = len(f"{source.low:.9e}".split("e")[0].rstrip("0").replace(".", ""))
-        return digits >= 2 or bool(stated.scale and source.scale)
+        # Nouns are told apart by a short list; two digits that agree weigh more than two nouns that differ.
+        if figures(source.low) >= 2:
+            return True
+        # A single digit needs more: its noughts, or a magnitude on both sides.
+        long = min(stated.low, source.low) >= (10 if found.piece in self.evidence else 100)
+        return bool(noun_fit(stated, source) and (long or stated.scale and source.scale))
 
     def _anchor(self, stated: Quantity) -> Sourced | None:
         """What the statement should have said: the nearest unused number of the same kind."""
@@ -231,14 +275,30 @@ class _Comparison:
         value = max(ends(stated)[0], 1e-12)
         for found in self.pool.like(stated, self.evidence):
             source = found.quantity
-            if id(source) in self.used or source.kind in ("name", "year") and stated.kind != "year":
+            if (id(source), found.at) in self.used or source.kind in ("name", "named"):
+                continue
+            if stated.written and source.kind == "implied":
+                continue
+            if stated.dimension and not source.dimension and (source.nouns or not source.written):
+                continue
+            if (
+                source.kind == "fraction" != stated.kind
+                or source.dimension
+                and not stated.dimension
+                and stated.nouns
+            ):
+                continue
+            if (source.kind == "year") != (stated.kind == "year") or source.kind == "ordinal" != stated.kind:
                 continue
             fit, noun = unit_fit(stated, source), noun_fit(stated, source)
-            if fit == "other" or not noun and fit != "same" or source.low == 1:
+            if fit == "other" or source.low == 1:
                 continue
+            if not noun and fit != "same" and not alike(stated, source):
+                continue
+            strong = fit == "same" or noun == 2 or alike(stated, source)
             strength = 2 * (fit == "same") + (noun == 2) + (source.kind not in _UNCHECKED)
-            ratio = max(ends(source)[0], 1e-12) / value
-            rank = (int(found.piece in self.evidence), strength, -max(ratio, 1 / ratio))
+            ratio = max(found.at, 1e-12) / value
+            rank = (2 * strong + (found.piece in self.evidence), strength, -max(ratio, 1 / ratio))
             if best is None or rank > best[0]:
                 best = rank, found
         return best[1] if best else None
@@ -246,6 +306,11 @@ class _Comparison:
     def _sureness(self, stated: Quantity, anchor: Sourced | None) -> float:
         """How sure a missing number is an error, by what the source has in its place."""
         absent = 0.7 if self.complete else 0.4
+        if self.uncarried:
+            return absent
+        if self.evidence and stated.written:
+            # What carries the statement is known, and it has no such number, nor has anything around it.
+            absent = max(absent, 0.5)
         small = not stated.written and stated.low <= 12
         if anchor is None:
             return 0.3 if small or stated.kind in ("ordinal", "fraction") else absent
@@ -256,8 +321,10 @@ class _Comparison:
             return 0.3 if small else absent
         if same_unit and here or same_noun and here:
             return 0.65 if small else 0.85
-        if same_unit or same_noun:
+        if same_unit or same_noun or alike(stated, anchor.quantity) or stated.kind == "year":
             return 0.5 if small else 0.6
+        if small and here and self.evidence and not anchor.quantity.written and anchor.quantity.low <= 12:
+            return 0.5
         return 0.3 if small else 0.6 if here else absent
 
     def _conflict(self, stated: Quantity, candidates: list[Sourced]) -> Finding | None:

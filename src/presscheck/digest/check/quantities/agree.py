@@ -46,14 +46,14 @@ def rounds_to(stated: Quantity, value: float, source: Quantity, at: float) -> bo
         return True
     if stated.hedge not in _ROUGH_HEDGES or gap > _ROUGHLY * size:
         return False
-    if stated.hedge in _LOWER:
-        return value < at and _round(value)
-    return _round(value) and (stated.hedge == "about" or value > at)
+    if figures(value) > 2 or figures(value) >= figures(at):
+        return False
+    return value < at if stated.hedge in _LOWER else stated.hedge == "about" or value > at
 
 
-def _round(value: float) -> bool:
-    """Whether a value has at most two digits that are not zero."""
-    return len(f"{value:.6e}".split("e")[0].rstrip("0").replace(".", "")) <= 2
+def figures(value: float) -> int:
+    """How many digits a value has before only noughts follow: 2 for 3,200 and for 0.45."""
+    return len(f"{value:.9e}".split("e")[0].rstrip("0").replace(".", ""))
 
 
 def unit_fit(stated: Quantity, source: Quantity) -> Fit:
@@ -75,6 +75,15 @@ def unit_fit(stated: Quantity, source: Quantity) -> Fit:
     if bare.kind == "count" and bare.written and known in ("percent", "times", "money", "time", "data"):
         return "other"
     return "open"
+
+
+def comparable(stated: Quantity, source: Quantity) -> bool:
+    """Whether a source's number can carry the stated one at all: the 4 of GPT-4 carries no 4 %."""
+    if source.kind in ("name", "named", "implied"):
+        return stated.dimension in ("", "bits", "pixels", "angle")
+    if source.kind == "fraction":
+        return stated.kind == "fraction" or stated.dimension == "" and "." in stated.written
+    return True
 
 
 def noun_fit(stated: Quantity, source: Quantity) -> int:

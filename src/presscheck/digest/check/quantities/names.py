@@ -13,11 +13,11 @@ _REFERENCE = re.compile(
     r"|\((?:[^()\n]{0,80}(?:et al\.|등)?,? )(?:19|20)\d\d[a-z]?\)"
     r"|\[\d{1,3}(?:, ?\d{1,3}){0,20}\]"
     r"|(?:(?<=^)|(?<=[\s(:;,]))\(?(?:\d{1,2}|[ivx]{1,4})\)(?=[\s가-힣A-Za-z]|$)"
-    r"|\b(?:top|Top|TOP|상위|pass|Pass|recall|Recall|hit|Hit|precision|Acc|maj|avg|mean|best|Best)[-@ ]?@?\d+(?![\d.]*%)(?! ?위)(?=[^\w]|$)"
+    r"|\b(?i:top|pass|recall|hits?|precision|acc|maj|avg|mean|best|r|k|ndcg)(?:[-@]| @)\d+(?![\d.]*%)"
     r"|\d{1,4}-\d{1,2}-\d{1,2}(?!\d)|\d{1,2}:\d\d(?::\d\d)?(?!\d)|\d+(?:\.\d+){2,}"
     r"|\b24/7\b|[12]-?인칭|3인칭|\b[12]차(?![원])"
 )
-_LIST_MARK = re.compile(r"(?:^|(?<=\s))\d{1,2}\.(?=\s)")
+_LIST_MARK = re.compile(r"(?:^|(?<=[.:;!?] ))\d{1,2}\.(?=\s|$)")
 _CAPITAL = re.compile(r"(?:^|[^A-Za-z0-9])((?=[A-Za-z0-9.+-]*[A-Z])[A-Za-z][A-Za-z0-9.+-]*) $")
 _COMMON = frozenset(
     "over with our the these those all using across on in at for from to by of about around approximately nearly "
@@ -26,6 +26,15 @@ _COMMON = frozenset(
     "extensive experiments results code total ~ gpus gpu fid bleu psnr ssim map miou auc f1 iou wer cer rouge acc "
     "average avg elo top".split()
 )
+
+
+_NAME_BEFORE = re.compile(r"([A-Za-z][A-Za-z0-9.+]*)[ -]?$")
+
+
+def name_before(text: str, start: int) -> str:
+    """The name that a number belongs to, in lower case: "mistral" for Mistral 7B and Mistral-7B."""
+    match = _NAME_BEFORE.search(text[max(0, start - 32) : start])
+    return match.group(1).lower() if match else ""
 
 
 class References:

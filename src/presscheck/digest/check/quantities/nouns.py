@@ -17,7 +17,7 @@ _ROWS = {
     "benchmarks": "benchmark|벤치마크",
     "tasks": "task|작업|과제|태스크",
     "languages": "language(?! model)|언어(?! ?모델)",
-    "questions": "question|quer(?:y|ies)|질문|문항|쿼리",
+    "questions": "question|quer(?:y|ies)|질문|질의|문항|쿼리",
     "problems": "problem|문제|puzzle|퍼즐",
     "answers": "answer|response|답변|응답",
     "pairs": "pair|쌍|triplet",
@@ -25,12 +25,12 @@ _ROWS = {
     "stages": "stage|phase|step|단계|스텝",
     "categories": "categor|class(?!if)|type|카테고리|범주|클래스|유형|종류",
     "domains": "domain|field|area|disciplin|subject|도메인|분야|영역|학문|과목",
-    "papers": "paper|article|publication|논문|기사",
+    "papers": "paper|article|publication|논문|기사|출판물",
     "documents": "document|page|문서|페이지",
     "sentences": "sentence|문장",
     "words": "word|단어|어휘",
     "people": "people|participant|user|expert|annotator|student|tutor|human|speaker|subject|참가자|사용자|전문가|학생|튜터|화자|사람|명",
-    "gpus": r"gpu|h100|a100|h800|rtx|v100|그래픽",
+    "gpus": "gpu|h100|a100|h800|rtx|v100|그래픽",
     "dimensions": "dimension|aspect|axis|axes|perspective|차원|측면|관점|축",
     "scenes": "scene(?!rio)|장면",
     "objects": "object|객체|물체",
@@ -42,7 +42,7 @@ _ROWS = {
     "epochs": "epoch|에폭",
     "experiments": "experiment|실험",
     "methods": "method|approach|technique|algorithm|방법|접근법|기법|기술|알고리즘",
-    "components": "component|module|part|구성 ?요소|모듈|부분",
+    "components": "component|module|parts?(?![a-z])|구성 ?요소|모듈|부분",
     "challenges": "challenge|limitation|과제|도전|한계",
     "functions": "function|함수",
     "annotations": "annotation|label|주석|라벨|레이블",
@@ -52,37 +52,82 @@ _ROWS = {
     "concepts": "concept|개념",
     "characters": "character|문자|캐릭터",
     "turns": "turn|턴",
-    "heads": r"head|헤드",
+    "heads": "heads?(?![a-z])|헤드",
     "experts": "expert|전문가",
     "metrics": "metric|지표|메트릭",
     "skills": "skill|abilit|capabilit|능력|기술",
     "tools": "tool|도구",
-    "apis": r"api|함수 호출",
+    "apis": "api|함수 호출",
     "variants": "variant|version|변형|버전",
     "scenarios": "scenario|시나리오",
     "countries": "countr|국가|나라",
     "sources": "source|출처|소스",
-    "hardware": "chip|core|칩|코어",
-    "programs": "program|프로그램",
+    "hardware": "chip|cores?(?![a-z])|칩|코어",
+    "programs": "program(?!m)|프로그램",
     "shapes": "shape|형상",
     "robots": "robot|로봇",
     "games": "game|게임",
     "molecules": "molecul|분자",
-    "genes": "gene|유전자",
+    "genes": "genes?(?![a-z])|유전자",
     "objectives": "objective|loss|goal|손실|목표|목적",
     "factors": "factor|요인|요소",
     "principles": "principle|원칙",
     "strategies": "strateg|전략",
     "findings": "finding|insight|발견|통찰",
-    "scores": r"score|점수",
+    "scores": "score|점수",
+    "theorems": "theorem|lemma|정리(?!하)",
+    "cities": "cit(?:y|ies)|도시",
+    "levels": "level|tier|수준|레벨|등급",
+    "patterns": "pattern|modes?(?![a-z])|패턴|모드",
+    "signals": "signal|신호",
+    "modalities": "modalit|모달리티",
+    "applications": "application|응용|애플리케이션|애플리 ?케이션",
+    "requirements": "requirement|요구",
+    "characteristics": "characteristic|propert|attribute|feature|특성|속성|특징",
+    "paths": "pathway|path|branch|stream|경로|분기|가지치기",
+    "phenomena": "phenomen|현상",
+    "sizes": "size|scale|크기|규모",
+    "encoders": "encoder|인코더|decoder|디코더",
+    "embeddings": "embedding|임베딩",
+    "features": "feature|기능",
+    "systems": "system|시스템",
+    "networks": "network|네트워크",
+    "groups": "group|sets?(?![a-z])|그룹|집합|세트",
+    "issues": "issue|difficult|이슈|어려움",
+    "contributions": "contribution|기여",
+    "innovations": "innovation|혁신|improvement|개선",
+    "axes": "direction|방향",
+    "hours": "hour|시간",
+    "interactions": "interaction|상호작용",
+    "families": "famil|series|계열|시리즈|제품군",
+    "constraints": "constraint|제약",
+    "reactions": "reaction|반응",
+    "errors": "error|failure|오류|실패",
+    "rules": "rule|규칙",
+    "formats": "format|형식",
+    "settings": "setting|configuration|설정|구성",
+    "splits": "split|subset|하위 ?집합|분할",
+    "tests": "tests?(?![a-z])|exams?(?![a-z])|테스트|시험",
+    "sequences": "sequence|시퀀스|서열",
+    "weights": "weight|가중치",
+    "lines": "lines?(?![a-z])",
+    "trials": "trial|시행|시도",
+    "nodes": "node|edge|노드|엣지",
+    "recordings": "recording|speech|utterance|녹음|음성|발화",
+    "instructions": "instruction|prompt|지시|프롬프트|지침",
+    "rounds": "rounds?(?![a-z])|라운드",
+    "iterations": "iteration|반복",
+    "points": "point|포인트",
+    "prices": "cost|비용",
 }
 _NOUN = re.compile(
     "|".join(f"(?P<{name}>(?<![A-Za-z])(?:{forms}))" for name, forms in _ROWS.items()), re.IGNORECASE
 )
-_WINDOW_AFTER, _WINDOW_BEFORE = 44, 18
-_STOP_AFTER = re.compile(
-    r"[.;:!?()\[\]]|,| (?:and|or|in|on|for|with|that|to|from|across|over|by|at|than|while|which|using|are|is|as|into|via) "
-    r"|(?<=[가-힣])(?:에서|으로|에|를|을|와|과|은|는|이|가) |\d"
+_WINDOW_AFTER, _WINDOW_BEFORE = 60, 18
+_HARD_STOP = re.compile(r"[.;:!?()\[\]]|,(?! [a-z-]+ed\b)|\d")
+_SOFT_STOP = re.compile(
+    r" (?:and|or|in|on|for|with|that|to|from|across|over|by|at|than|while|which|using|are|is|as|into|via) "
+    r"|(?<=[가-힣])(?:에서|으로|에|를|을|와|과|은|는|이|가|로) "
 )
 _BEFORE_STOP = re.compile(r"[.;:!?,()\[\]\d]|(?<=[가-힣])(?:와|과|을|를|에서|으로) ")
 
@@ -94,12 +139,14 @@ def nouns_near(text: str, start: int, end: int) -> frozenset[str]:
     may stand first ("데이터셋 5개"), the word before it when none follows.
     """
     following = text[end : end + _WINDOW_AFTER]
-    stop = _STOP_AFTER.search(following)
-    found = {
-        match.lastgroup or "" for match in _NOUN.finditer(following[: stop.start() + 1 if stop else None])
-    }
+    hard = _HARD_STOP.search(following)
+    following = following[: hard.start() if hard else None]
+    found = list(_NOUN.finditer(following))
     if found:
-        return frozenset(found)
+        # The phrase ends at the first connecting word behind its first noun.
+        soft = _SOFT_STOP.search(following, found[0].start())
+        last = soft.start() if soft else len(following)
+        return frozenset(match.lastgroup or "" for match in found if match.start() <= last)
     before = text[max(0, start - _WINDOW_BEFORE) : start]
     if not re.search(r"[가-힣]", before):
         return frozenset()

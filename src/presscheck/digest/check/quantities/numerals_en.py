@@ -44,7 +44,7 @@ _IMPLIED = {
     "quadrupedal": 4.0, "quartet": 4.0, "octree": 8.0, "single": 1.0, "dozen": 12.0,
 }  # fmt: skip
 _SCALE = re.compile(
-    r"(?:[ ‐‑-]?(?:thousand|million|billion|trillion|hundred)\b|(?:bn|mn|[KkMBbTG])(?![A-Za-z0-9]))"
+    r"[ ‐‑-]?(?i:thousand|million|billion|trillion|hundred)(?![A-Za-z])|(?:\\,)?(?:bn|mn|[KkMBbTG])(?![A-Za-z0-9])"
 )
 _WORD = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -64,8 +64,8 @@ def scale_at(text: str, position: int) -> tuple[float, str, int]:
     match = _SCALE.match(text, position)
     if match is None:
         return 1.0, "", position
-    written = match.group().strip(" ‐‑-")
-    return SCALES[written], written, match.end()
+    written = match.group().strip(" ‐‑-\\,")
+    return SCALES[written if len(written) == 1 else written.lower()], written, match.end()
 
 
 def in_words(text: str) -> Iterator[Numeral]:

@@ -61,6 +61,7 @@ _DIGITS = re.compile(
     r"|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w)])\.\d+"
 )
 _RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-", "^{}")
+_SCALED = re.compile(r" ?[x×*] ?\d{1,6}(?:\.\d{1,3})?[BMT](?![A-Za-z0-9])")
 _RANGE = re.compile(r" ?[-–—~∼‑] ?| to | ~ ")
 _PRODUCT = re.compile(r" ?[x×*] ?|times| ?\\times ?| ?\\?\* ?")
 _FROM = re.compile(r"(?:from|between|From|Between) (?:[~$]|about |approximately |roughly )?$")
@@ -204,6 +205,8 @@ def _unit(text: str, numeral: Numeral) -> tuple[Unit, int]:
         return Unit(name="times", dimension="times"), numeral.end
     if numeral.form in ("fraction", "implied", "ordinal"):
         return NO_UNIT, numeral.end
+    if len(numeral.digits) == 4 and numeral.digits.isdigit() and text.startswith("년", numeral.end):
+        return NO_UNIT, numeral.end
     return unit_at(text, numeral.end)
 
 
@@ -225,7 +228,12 @@ def _kind(text: str, numeral: Numeral, unit: Unit, previous: Quantity | None) ->
         if unit is NO_UNIT and not followed and glued_after(text, numeral.end, scaled=bool(numeral.scale)):
             return "name"
         if followed or linked and _PRODUCT.fullmatch(joint):
-            return "factor"
+            of_name = after_name(text, numeral.start) if followed else previous and previous.kind == "named"
+            return (
+                "named"
+                if of_name and unit is NO_UNIT and (numeral.scale or _SCALED.match(text, numeral.end))
+                else "factor"
+            )
         if unit is NO_UNIT and _is_year(text, numeral):
             return "year"
         if (
@@ -245,9 +253,11 @@ def _kind(text: str, numeral: Numeral, unit: Unit, previous: Quantity | None) ->
 def _is_year(text: str, numeral: Numeral) -> bool:
     """2023 is a year; 2,023 and 2023 images are not."""
     digits = numeral.digits
-    if len(digits) != 4 or not digits.isdigit() or not 1900 <= numeral.value <= 2100 or numeral.scale:
+    if len(digits) != 4 or not digits.isdigit() or numeral.scale:
         return False
-    return text.startswith("년", numeral.end) or not nouns_near(text, numeral.start, numeral.end)
+    if text.startswith("년", numeral.end):
+        return True
+    return 1900 <= numeral.value <= 2100 and not nouns_near(text, numeral.start, numeral.end)
 
 
 def _per(text: str, start: int, end: int) -> str:

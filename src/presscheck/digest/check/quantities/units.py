@@ -35,7 +35,7 @@ _ROWS: tuple[tuple[str, Dimension, float, str], ...] = (
     ("us", "time", 1e-6, r"microseconds?\b|[uµμ]s\b|마이크로초"),
     ("ns", "time", 1e-9, r"nanoseconds?\b|ns\b|나노초"),
     ("fps", "rate", 1, r"FPS|fps|frames? per second|프레임/초"),
-    ("years", "time", 31_557_600, r"-?years?\b|년(?=간|치|짜리|여 )"),
+    ("years", "time", 31_557_600, r"-?years?\b|년(?!대)"),
     ("months", "time", 2_629_800, r"-?months?\b|개월|달(?![성러려라])"),
     ("weeks", "time", 604_800, r"-?weeks?\b|주(?=간|일|차|의 |[ ,.)]|$)(?! ?요)"),
     ("days", "time", 86_400, r"-?days?\b|일(?=간|의 |동안|이내|[ ,.)]|$)"),
