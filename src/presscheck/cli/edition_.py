@@ -157,10 +157,16 @@ def _shipped(date: str, order: Order, library: Library) -> Edition:
 
 def _from_files(paths: tuple[str, ...], wanted: str, today: str, client: Client) -> Day:
     """The papers of the files as one day's list."""
+    import msgspec
+
     from presscheck.papers.files import read_papers
     from presscheck.papers.spool import papers_of_day
 
-    days = [read_papers(path, client) for path in paths]
+    # A reader of the page has no use for this machine's folders.
+    days = [
+        msgspec.structs.replace(day, source=Path(day.source).name)
+        for day in (read_papers(path, client) for path in paths)
+    ]
     whole = _joined(days)
     dates = {paper.date for paper in whole.papers if paper.date} | {day.date for day in days if day.date}
     return papers_of_day(whole, wanted or max(dates, default=today))
@@ -265,10 +271,9 @@ def _summary(done: list[Built], order: Order) -> None:
         parts = [one.date, f"{one.papers} papers"]
         if one.written < one.papers:
             parts.append(f"{one.papers - one.written} not summarised")
-        if one.state == "open":
-            parts.append("the day is not over")
         if one.taken:
-            parts.append(f"taken {one.taken[:16].replace('T', ' ')} UTC")
+            still = ", the day was not over" if one.state == "open" else ""
+            parts.append(f"taken {one.taken[:16].replace('T', ' ')} UTC{still}")
         if one.again:
             parts.append("unchanged")
         click.echo(" · ".join(parts))
@@ -278,4 +283,5 @@ def _summary(done: list[Built], order: Order) -> None:
     if len(done) > 10:
         again = sum(one.again for one in done)
         click.echo(f"{len(done)} editions, {sum(one.papers for one in done)} papers, {again} unchanged")
+    click.echo(f"{order.out / 'index.html'}\n{order.out / 'feed.atom'}")
     click.echo(f"\nopen {(order.out / 'index.html').absolute().as_uri()}")
