@@ -60,7 +60,7 @@ PUT_RIGHT = [
     ("models~(LMs), Section~3, 200~ms", "models (LMs), Section 3, 200 ms"),
     ("range 6--32\\%, a -- b, wait---what", "range 6–32%, a – b, wait—what"),
     ("A \\rightharpoonup B", "A ⇀ B"),
-    ("$A \\not= B$, $x \\not\\in Y$ and $\\neg A$", "A ≠ B, x∉ Y and ¬ A"),
+    ("$A \\not= B$, $x \\not\\in Y$ and $\\neg A$", "A ≠ B, x ∉ Y and ¬ A"),
     ("$-$5 and $\\Delta$E at 20$^\\circ$C in $O(n)$ of $\\sim\\!20$", "-5 and ΔE at 20°C in O(n) of ~20"),
     ("$2\\times$--$3\\times$ on $k$-NN, $N{=}5$", "2×–3× on k-NN, N=5"),
     ("\\\"quoted\\\" and \\o rsted and Stra\\ss e", "\"quoted\" and ørsted and Straße"),

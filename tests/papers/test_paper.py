@@ -99,7 +99,8 @@ def test_a_real_abstract_can_be_summarised() -> None:
     ("저희는 차를 끓이는 새로운 방법을 제안합니다. " * 6, "not in Latin script"),
     ("Мы предлагаем новый способ кипятить чай в чайнике. " * 5, "not in Latin script"),
     ("Wir stellen einen neuen Wasserkocher vor, der Tee schneller kocht als jeder andere Topf und dabei "
-     "weniger Strom braucht sowie leiser arbeitet; Versuche zeigen klare Vorteile.", "does not read as English"),
+     "weniger Strom braucht sowie leiser arbeitet; Versuche zeigen klare Vorteile.",
+     "does not read as English"),
     ("Lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor "
      "incididunt ut labore et dolore magna aliqua ut enim", "does not read as English"),
 ])

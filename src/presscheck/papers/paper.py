@@ -21,7 +21,7 @@ MINIMUM_WORDS = 20
 """An abstract with fewer words is no abstract."""
 
 _GROUP = re.compile(
-    r"(?i)\b(?:collaborations?|consortium|team)\b|(?:group|initiative|community|project|authors|et al\.?)$"
+    r"(?i)\b(?:collaborations?|consortium|team)\b|\b(?:group|initiative|community|project|authors)$"
 )
 
 
