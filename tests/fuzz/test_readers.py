@@ -25,7 +25,8 @@ JSON = st.recursive(
 )
 PIECES = st.sampled_from(
     ["[", "]", "{", "}", "(", ")", "'", '"', "\\", ",", ":", "=", "#", "@article", "<", ">", "&", "\n",
-     " and ", "paper", "id", "title", "2601.03501", "nan", "\ud800", "\x00", "é", "<feed", "<entry>", "%", "$", "~"]
+     " and ", "paper", "id", "title", "2601.03501", "nan", "\ud800", "\x00", "é", "<feed", "<entry>",
+     "%", "$", "~"]
 )  # fmt: skip
 
 

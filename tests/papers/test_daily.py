@@ -62,6 +62,15 @@ def test_an_open_day_is_used_while_it_is_open_and_asked_again_when_it_is_over(
     assert len(library.snapshots(DAY)) == 2
 
 
+def test_a_list_that_did_not_change_is_checked_and_not_sent_again(
+    service: StandIn, library: Library, client: Client
+) -> None:
+    for now in (AFTER, LATER):
+        load_day(DAY, refresh=True, library=library, client=client, now=now)
+    assert [asked.conditional for asked in service.asked] == [False, True]
+    assert [len(library.snapshots(DAY))] == [2]
+
+
 def test_a_refresh_asks_again_and_keeps_the_earlier_votes(
     service: StandIn, library: Library, client: Client
 ) -> None:

@@ -19,8 +19,9 @@ from presscheck import __version__
 from presscheck.errors import BadInput, PresscheckError, Unreachable
 from presscheck.papers import wire
 from presscheck.papers.days import utc_now
-from presscheck.papers.http import CONNECT_AGAIN, Client, Manners, retry_after
+from presscheck.papers.http import CONNECT_AGAIN, Client, Manners
 from presscheck.papers.huggingface import fetch_day
+from presscheck.papers.replies import retry_after
 from presscheck.papers.settings import Settings
 from tests.standin.client import client_for
 from tests.standin.server import StandIn
@@ -239,28 +240,29 @@ def test_threads_share_one_clock_and_one_connection(service: StandIn) -> None:
         thread.join()
     times = sorted(asked.at for asked in service.asked)
     assert len(times) == 4
-    assert min(late - early for early, late in zip(times, times[1:], strict=False)) >= 0.13
+    assert min(late - early for early, late in zip(times, times[1:], strict=False)) >= 0.15
 
 
 ASK = """
 import sys
 from pathlib import Path
 from presscheck.papers.http import Client
+from presscheck.papers.replies import retry_after
 from presscheck.papers.settings import Settings
-url, folder = sys.argv[1:]
+url, folder, first = sys.argv[1:]
 with Client(Path(folder), Settings(arxiv_url=url, arxiv_interval=0.6)) as client:
     for number in range(2):
-        client.get(f"{url}/api/query", {"id_list": f"2401.0050{number}"}, bytes)
+        client.get(f"{url}/api/query", {"id_list": f"2401.005{first}{number}"}, bytes)
 """
 
 
 def test_processes_share_the_clock_too(service: StandIn, tmp_path: Path) -> None:
     command = [sys.executable, "-c", ASK, service.arxiv_url, str(tmp_path)]
-    running = [subprocess.Popen(command) for _ in range(2)]
+    running = [subprocess.Popen([*command, str(first)]) for first in range(2)]
     assert [process.wait(30) for process in running] == [0, 0]
     times = sorted(asked.at for asked in service.asked)
     assert len(times) == 4
-    assert min(late - early for early, late in zip(times, times[1:], strict=False)) >= 0.5
+    assert min(late - early for early, late in zip(times, times[1:], strict=False)) >= 0.6
 
 
 def test_a_turn_is_given_back_after_a_fault(service: StandIn, tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ class Asked:
     service: str
     query: dict[str, str]
     agent: str
+    conditional: bool
+    """Whether the client holds an answer and asks if it is still good."""
     at: float
 
 
@@ -187,7 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
         if name == "arxiv" and parts.path != "/arxiv/api/query":
             self._send(404, b'{"error": "no such page"}', "application/json")
             return
-        self.service.asked.append(Asked(name, query, self.headers.get("User-Agent", ""), time.monotonic()))
+        agent, conditional = self.headers.get("User-Agent", ""), "If-None-Match" in self.headers
+        self.service.asked.append(Asked(name, query, agent, conditional, time.monotonic()))
         fault = self.service.take_fault(name)
         try:
             if fault is None or not self._play(name, fault, query):
@@ -306,6 +309,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("ETag", tag)
+        if status in (200, 304):
+            self.send_header("Cache-Control", "max-age=600")
         self.send_header("Content-Length", str(len(body)))
         for name, value in (head or {}).items():
             self.send_header(name, value)

@@ -17,8 +17,9 @@ from presscheck.errors import BadInput
 from presscheck.papers.atom import Feed, parse_feed
 from presscheck.papers.days import parse_day, stamp, state_of, utc_now
 from presscheck.papers.decode import decode_text
-from presscheck.papers.http import Client, Refused
+from presscheck.papers.http import Client
 from presscheck.papers.ids import ArxivId, parse_arxiv
+from presscheck.papers.replies import Refused
 from presscheck.types import Day, Paper, Problem
 
 SOURCE = "arXiv"

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 from presscheck.errors import BadInput
 from presscheck.papers.days import parse_time, stamp
 from presscheck.papers.decode import refuse_html
-from presscheck.papers.http import Refused
 from presscheck.papers.ids import parse_arxiv
 from presscheck.papers.paper import make_paper
+from presscheck.papers.replies import Refused
 from presscheck.types import Author, Paper, Problem
 
 ATOM = "{http://www.w3.org/2005/Atom}"

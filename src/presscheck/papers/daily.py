@@ -62,7 +62,7 @@ def _fetch(day: str, refresh: bool, library: Library, client: Client, now: datet
             held = library.day(day)
             if held and _will_do(held, now):
                 return held
-        snapshot = fetch_snapshot(day, client, now, fresh=refresh)
+        snapshot = fetch_snapshot(day, client, now)
         fetched = day_of(snapshot)
         library.keep(snapshot)
         return fetched

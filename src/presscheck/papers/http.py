@@ -7,12 +7,9 @@ or refuses, since a machine without a network must say so at once.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -20,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 from presscheck import __version__
 from presscheck.errors import BadInput, Unreachable
-from presscheck.papers.days import utc_now
+from presscheck.papers.replies import reason, refusal, retry_after
 from presscheck.papers.settings import Settings, load_settings
 from presscheck.types import Struct
 
@@ -52,10 +49,6 @@ class Manners(Struct, frozen=True, kw_only=True):
     """A ``Retry-After`` beyond this is told to the user instead of waited for."""
     largest: int = 64 * 2**20
     """Bytes of an answer, unpacked."""
-
-
-class Refused(BadInput):
-    """The service says that the request itself is wrong."""
 
 
 class _Again(Exception):
@@ -205,7 +198,7 @@ class Client:
                     if len(body) > limit:
                         raise BadInput(f"{host} sent more than {limit // 2**20} MB: no list is that long")
                 if response.status_code != 200:
-                    raise _refusal(host, response.status_code, bytes(body))
+                    raise refusal(host, response.status_code, bytes(body))
                 return bytes(body)
         except TooSlow as error:
             what = f"the answer was not complete after {self.manners.total:g} s"
@@ -213,7 +206,7 @@ class Client:
         except httpx2.ConnectTimeout as error:
             raise _Again("no connection in time", connecting=True) from error
         except httpx2.ConnectError as error:
-            raise Unreachable(f"{host} cannot be reached: {_reason(error)}") from error
+            raise Unreachable(f"{host} cannot be reached: {reason(error)}") from error
         except httpx2.TimeoutException as error:
             raise _Again(f"no answer within {self.manners.read:g} s") from error
         except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
@@ -289,51 +282,3 @@ class Client:
         self.close()
         self._storage = None
         self._folder = None
-
-
-def retry_after(value: str) -> float | None:
-    """Seconds of a ``Retry-After`` header, given as seconds or as a date; None if it says nothing."""
-    value = value.strip()
-    try:
-        seconds = float(value)
-        return max(seconds, 0.0) if math.isfinite(seconds) else None
-    except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(value)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max((moment - utc_now()).total_seconds(), 0.0)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _refusal(host: str, status: int, body: bytes) -> BadInput | Unreachable:
-    """The error for a status that no second try would change."""
-    import json
-
-    message = ""
-    with suppress(ValueError, RecursionError):
-        answer = json.loads(body)
-        if isinstance(answer, dict) and isinstance(answer.get("error"), str):
-            message = f": {answer['error'][:300]}"
-    if status in (401, 403, 407) or status >= 500 or status < 400:
-        return Unreachable(f"{host} answered HTTP {status}{message}")
-    return Refused(f"{host} refused the request with HTTP {status}{message}")
-
-
-def _reason(error: BaseException) -> str:
-    """Why a connection could not be made, in plain words."""
-    import socket
-    import ssl
-
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, socket.gaierror):
-            return "its name could not be resolved; is there a network?"
-        if isinstance(cause, ConnectionRefusedError):
-            return "the connection was refused"
-        if isinstance(cause, ssl.SSLError):
-            return f"its certificate was not accepted ({cause.reason or cause})"
-        cause = cause.__cause__ or cause.__context__
-    return str(error)[:200] or "the connection failed"

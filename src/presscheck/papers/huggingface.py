@@ -37,16 +37,13 @@ def fetch_day(date: str, client: Client, now: datetime | None = None) -> Day:
     return day_of(fetch_snapshot(date, client, now))
 
 
-def fetch_snapshot(
-    date: str, client: Client, now: datetime | None = None, *, fresh: bool = False
-) -> Snapshot:
-    """The raw pages of a day.
+def fetch_snapshot(date: str, client: Client, now: datetime | None = None) -> Snapshot:
+    """The raw pages of a day, as they are now: an answer that the cache may hold is checked first.
 
     Args:
         date: the day, in UTC.
         client: asks.
         now: the time of the snapshot; None takes the clock's.
-        fresh: ask even where the cache could answer.
 
     Raises:
         BadInput: if the day is in the future or the answer is no list.
@@ -64,7 +61,7 @@ def fetch_snapshot(
     known: set[str] = set()
     for number in range(MOST_PAGES):
         query: dict[str, str | int] = {"date": day.isoformat(), "limit": ASKED, "p": number}
-        page = client.get(f"{base}/api/daily_papers", query, lambda body: read_page(body, base), fresh=fresh)
+        page = client.get(f"{base}/api/daily_papers", query, lambda body: read_page(body, base), fresh=True)
         names = {_id_of(entry) for entry in page}
         if not page or (pages and names <= known):
             break

@@ -1,8 +1,9 @@
 """The rate limit: one lock and one clock a service, shared by threads and processes.
 
 arXiv asks for one request every three seconds on one connection, over all of its
-hosts together. The clock is the time of the last request's start, kept in a file
-where there is a cache folder, so that two processes do not halve the interval.
+hosts together. The clock is the time at which the last answer ended, or its request
+began if it has not, kept in a file where there is a cache folder, so that two
+processes do not halve the interval.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from presscheck.errors import Unreachable
@@ -31,7 +32,7 @@ def turn(service: str, interval: float, folder: Path | None) -> Iterator[None]:
 
     Args:
         service: the name under which its hosts share a clock.
-        interval: seconds from the start of one request to the start of the next.
+        interval: seconds from the end of one answer to the start of the next request.
         folder: where the clock is kept for other processes; None keeps it here only.
     """
     with _guard:
@@ -46,10 +47,19 @@ def turn(service: str, interval: float, folder: Path | None) -> Iterator[None]:
             last = max(last, _read(clock))
         # A clock that was set back would else make everyone wait until it catches up.
         time.sleep(min(max(0.0, last + interval - time.time()), interval))
-        _clocks[service] = time.time()
-        if clock is not None:
+        _set(service, clock)
+        try:
+            yield
+        finally:
+            _set(service, clock)
+
+
+def _set(service: str, clock: int | None) -> None:
+    """Put the clock to now; where the disk is full it stays in memory."""
+    _clocks[service] = time.time()
+    if clock is not None:
+        with suppress(OSError):
             os.pwrite(clock, f"{_clocks[service]:20.6f}".encode(), 0)
-        yield
 
 
 def _shared_clock(stack: ExitStack, service: str, folder: Path | None) -> int | None:

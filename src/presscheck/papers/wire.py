@@ -43,7 +43,7 @@ class Wire(httpx2.BaseTransport):
         self._settings = settings
         self._connect = connect
         self._folder = folder
-        self._transports: dict[str, httpx2.HTTPTransport] = {}
+        self._transports: dict[tuple[str, str], httpx2.HTTPTransport] = {}
         self._addresses: dict[tuple[str, int], int] = {}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -55,7 +55,7 @@ class Wire(httpx2.BaseTransport):
             service, interval = self._service(request.url)
             if interval > 0:
                 stack.enter_context(turn(service, interval, self._folder))
-            response = self._transport(proxy).handle_request(request)
+            response = self._transport(proxy, request.url.scheme).handle_request(request)
             body = response.stream
             if not isinstance(body, httpx2.SyncByteStream):
                 raise TypeError(f"a transport answered with {type(body).__name__}")
@@ -71,11 +71,14 @@ class Wire(httpx2.BaseTransport):
         for transport in self._transports.values():
             transport.close()
 
-    def _transport(self, proxy: str) -> httpx2.HTTPTransport:
-        if proxy not in self._transports:
+    def _transport(self, proxy: str, scheme: str) -> httpx2.HTTPTransport:
+        """One pool a proxy and scheme; certificates are loaded only where there is TLS."""
+        key = (proxy, scheme)
+        if key not in self._transports:
             limits = httpx2.Limits(max_connections=2, max_keepalive_connections=2)
-            self._transports[proxy] = httpx2.HTTPTransport(proxy=proxy or None, limits=limits)
-        return self._transports[proxy]
+            verify = scheme == "https" or proxy.startswith("https")
+            self._transports[key] = httpx2.HTTPTransport(verify=verify, proxy=proxy or None, limits=limits)
+        return self._transports[key]
 
     def _service(self, url: httpx2.URL) -> tuple[str, float]:
         """Whose clock a request is on, and its interval in seconds."""
