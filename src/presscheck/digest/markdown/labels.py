@@ -78,7 +78,7 @@ LABELS: dict[tuple[Style, Language], Labels] = {
         notes="교정 메모",
     ),
     ("easy", "en"): Labels(
-        sections={"summary": "Summary", "plain": "In plain words", "fields": "Fields"},
+        sections={"summary": "Summary", "plain": "In Plain Words", "fields": "Fields"},
         title="Title",
         authors="Authors",
         votes="Votes",
@@ -108,6 +108,7 @@ LABELS: dict[tuple[Style, Language], Labels] = {
 }
 
 _ALSO_READ = {
+    "notes": ("press note",),
     "authors": ("author", "저자", "저자명"),
     "votes": ("vote", "votes", "upvote", "upvotes", "likes", "추천수", "추천", "투표", "투표수"),
     "pdf": ("pdf link", "pdf download link", "pdf download", "pdf 다운로드 링크", "pdf 다운로드", "pdf 링크"),
