@@ -4,7 +4,8 @@
 
 A word is ordinary if it stands in lower case in 3 abstracts or more, and in at least 3 of 10
 abstracts that have it inside a sentence. A name is well-known if 15 abstracts have it with a
-capital after the first letter or a digit, or, if it is not ordinary, with a capital. Single words only; their number is beside each name.
+capital after the first letter or a digit, or, if it is not ordinary, with a capital.
+Single words only; their number is beside each name.
 """
 
 from __future__ import annotations

@@ -12,8 +12,10 @@ the other is reported and never looked at for a choice. Deterministic.
 
 Recipe of the word table: IBM model 1, 8 rounds, a null word, add 0.3; pairings under 0.04 dropped.
 Recipe of the foreign statements: each statement also against the source of another paper of the
-same half, drawn with seed 5. English statements are the sentences of the abstracts, each against
-the abstract without it: harder than any digest, whose statements are at least paraphrased from it.
+same half, drawn with seed 5, in the middle of that paper's entry. "detail": an own statement
+whose sentence was taken out of the source, as a stand-in for what only the full text says; such
+statements train too and count for the threshold, half as much as own ones. English statements are
+sentences of the abstracts; for "detail" one half of an abstract is held against the other.
 """
 
 from __future__ import annotations
@@ -25,17 +27,21 @@ import json
 import random
 import re
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from presscheck.digest.check import evidence
-from presscheck.digest.check.evidence import Source, Weights, belonging_features, rank_features
+from presscheck.digest.check.evidence import Source, belonging_features, rank_features
+from presscheck.digest.check.evidence_model import Weights
 from presscheck.digest.check.terms import TermTable, terms
 from presscheck.digest.vectors import encode
 
 HERE = Path(evidence.__file__).parent
 FALSE_ALARM = 0.01
+"""Share of own and detail statements that the threshold may call foreign."""
 BACKGROUND = 1500
 
 
@@ -48,7 +54,9 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|et al|etc|vs|Fig|Eq|Sec|cf|resp|approx|w\.r\.t)|\b[A-Z])\.$", re.I)
+ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|et al|etc|vs|Fig|Eq|Sec|cf|resp|approx|w\.r\.t)|\b[A-Z])\.$", re.I
+)
 
 
 def split(text: str) -> list[str]:
@@ -121,20 +129,29 @@ class Data:
             for key in ("purpose_ko", "conclusion_ko"):
                 if isinstance(p.get(key), str):
                     self.statements[i] += split(p[key])
-        others = sorted((p for p in read(archive) if p["id"] not in self.papers), key=lambda p: bucket(p["id"], "", 2**64))
+        others = sorted(
+            (p for p in read(archive) if p["id"] not in self.papers), key=lambda p: bucket(p["id"], "", 2**64)
+        )
         pool = [s for p in others[:700] for s in split(p["summary"]) if len(s) > 40]
         self.pool = random.Random(0).sample(pool, BACKGROUND)
         texts = {plain(p["title"]) for p in self.papers.values()} | set(self.pool)
-        texts.update(s for some in (self.sentences, self.statements) for group in some.values() for s in group)
+        texts.update(
+            s for some in (self.sentences, self.statements) for group in some.values() for s in group
+        )
         ordered = sorted(texts)
         self.index = {text: i for i, text in enumerate(ordered)}
         self.vectors = encode(ordered)
+        self.by_paper: dict[str, list[tuple[str, str, set[int]]]] = defaultdict(list)
+        for pair in self.pairs:
+            self.by_paper[pair[0]].append(pair)
 
     def rows(self, texts: list[str]) -> np.ndarray:
+        """The vectors of texts."""
         return self.vectors[[self.index[text] for text in texts]]
 
-    def source(self, i: str, without: int | None = None) -> Source:
-        kept = [s for n, s in enumerate(self.sentences[i]) if n != without]
+    def source(self, i: str, without: Collection[int] = ()) -> Source:
+        """A paper's source, some sentences taken out."""
+        kept = [s for n, s in enumerate(self.sentences[i]) if n not in without]
         title = plain(self.papers[i]["title"])
         return Source(kept, title, vectors=self.rows([*kept, title]))
 
@@ -208,7 +225,9 @@ def fit_belongs(features: np.ndarray, own: np.ndarray) -> Weights:
         curve = z.T @ (z * (p * (1 - p) + 1e-9)[:, None]) + 1e-3 * len(z) * np.eye(len(weight))
         weight -= np.linalg.solve(curve, z.T @ (p - own) + 1e-3 * len(z) * weight)
     p = 1 / (1 + np.exp(-z @ weight))
-    return Weights(centre, scale, weight[:-1], float(weight[-1]), float(np.quantile(p[own == 1], FALSE_ALARM)))
+    return Weights(
+        centre, scale, weight[:-1], float(weight[-1]), float(np.quantile(p[own == 1], FALSE_ALARM))
+    )
 
 
 def wilson(hits: int, of: int) -> str:
@@ -234,7 +253,9 @@ def main() -> None:
     third = {i: bucket(i, "x", 3) for i in data.papers}
     whole, likely = learn_table(data, lambda i: half[i] == 0)
     thirds = [learn_table(data, lambda i, n=n: half[i] == 0 and third[i] != n)[0] for n in range(3)]
-    background = np.round(data.rows(data.pool) / np.abs(data.rows(data.pool)).max(1, keepdims=True) * 127).astype(np.int8)
+    background = np.round(
+        data.rows(data.pool) / np.abs(data.rows(data.pool)).max(1, keepdims=True) * 127
+    ).astype(np.int8)
     around = background.astype(np.float32)
     around /= np.linalg.norm(around, axis=1, keepdims=True)
     sources = {i: data.source(i) for i in data.papers}
@@ -251,53 +272,103 @@ def main() -> None:
     kept = ranking[1]
     print(f"papers {len(data.papers)}, pairs {len(data.pairs)}; report on the half kept back")
     print("right sentence first, vectors alone:", wilson(sum(top(f[:, 0], g) for f, g in kept), len(kept)))
-    print("right sentence first:               ", wilson(sum(top(rank.logits(f), g) for f, g in kept), len(kept)))
+    print(
+        "right sentence first:               ",
+        wilson(sum(top(rank.logits(f), g) for f, g in kept), len(kept)),
+    )
     second = sum(bool(set(np.argsort(-rank.logits(f))[:2].tolist()) & g) for f, g in kept)
     print("right sentence among the first two: ", wilson(second, len(kept)))
 
     ids, draw, belongs = sorted(data.statements), random.Random(5), {}
-    entry_rows: dict[tuple[str, bool], list[tuple[str, float]]] = defaultdict(list)
+    alone: dict[tuple[str, bool], list[float]] = defaultdict(list)
     for tongue in ("ko", "en"):
-        rows: list[list[np.ndarray]] = [[], []]
-        own: list[list[int]] = [[], []]
-        owners: list[tuple[str, bool, str]] = []
+        cases: list[Case] = []
         for i in ids if tongue == "ko" else sorted(data.papers):
             strangers = [j for j in ids if half[j] == half[i] and j != i]
-            said = data.statements[i] if tongue == "ko" else data.sentences[i]
-            stranger = draw.choice(strangers)
-            for n, statement in enumerate(said):
-                if tongue == "en":
-                    if len(said) < 4 or len(statement) < 30:
-                        continue
-                    home = data.source(i, without=n)
-                    stranger = draw.choice(strangers)
-                else:
-                    home = sources[i]
-                table_for(i)
-                vector = data.rows([statement])[0]
-                for ours, source in ((1, home), (0, sources[stranger])):
-                    rows[half[i]].append(belonging_features(statement, vector, source, around))
-                    own[half[i]].append(ours)
-                    if half[i] == 1:
-                        owners.append((i, bool(ours), statement))
-        belongs[tongue] = fitted = fit_belongs(np.array(rows[0]), np.array(own[0]))
-        p, mine = 1 / (1 + np.exp(-fitted.logits(np.array(rows[1])))), np.array(own[1])
-        low = p < fitted.threshold
-        print(f"[{tongue}] another paper's statement found:", wilson(int(low[mine == 0].sum()), int((mine == 0).sum())))
-        print(f"[{tongue}] own statements called foreign:  ", wilson(int(low[mine == 1].sum()), int((mine == 1).sum())))
-        for lower in (0.1, 0.3, 0.5, 0.7, 0.9):
-            near = abs(p - lower) < 0.1
-            print(f"      said {lower:.1f}±0.1, was its own: {mine[near].mean():.2f} of {int(near.sum())}")
-        if tongue == "ko":
-            for (i, ours, statement), one in zip(owners, p.tolist(), strict=True):
-                entry_rows[i, ours].append((statement, one))
-    evidence.model = lambda: evidence.Model(rank, belongs, around)  # type: ignore[assignment]
+            table_for(i)
+            cases += (korean if tongue == "ko" else english)(
+                data, i, draw.choice(strangers), sources, draw, around
+            )
+        for part in ("", "_entry"):
+            chosen = [c for c in cases if part == "" or c.entry is not None]
+            rows = np.array([c.entry if part else c.alone for c in chosen])
+            train = np.array([half[c.paper] == 0 for c in chosen])
+            mine = np.array([c.kind != "foreign" for c in chosen])
+            fitted = fit_belongs(rows[train], mine[train])
+            belongs[tongue + part] = fitted
+            p = 1 / (1 + np.exp(-fitted.logits(rows)))
+            kinds = np.array([c.kind for c in chosen])
+            print(f"[{tongue}{part}] threshold {fitted.threshold:.4f}")
+            for kind in ("foreign", "own", "detail"):
+                among = p[(kinds == kind) & ~train]
+                print(
+                    f"    {kind:8} called foreign:", wilson(int((among < fitted.threshold).sum()), len(among))
+                )
+            if tongue == "ko" and not part:
+                cut_at = np.log(fitted.threshold / (1 - fitted.threshold))
+                logits = fitted.logits(rows) - cut_at
+                for c, logit, learned in zip(chosen, logits.tolist(), train.tolist(), strict=True):
+                    if not learned and c.kind != "detail":
+                        alone[c.paper, c.kind == "own"].append(1 / (1 + float(np.exp(-logit))))
     for ours in (True, False):
-        groups = [g for (_, mine), g in entry_rows.items() if mine is ours and len(g) >= 3]
-        called = sum(evidence.entry_belongs([s for s, _ in g], [q for _, q in g]) < 0.5 for g in groups)
-        print(f"entries of {'this' if ours else 'another'} paper called foreign:", wilson(called, len(groups)))
+        groups = [g for (_, mine), g in alone.items() if mine is ours and len(g) >= 3]
+        called = sum(evidence.entry_belongs(g) < 0.5 for g in groups)
+        print(
+            f"entries of {'this' if ours else 'another'} paper called foreign:", wilson(called, len(groups))
+        )
     if not given.report_only:
         write(rank, belongs, background, whole)
+
+
+class Case(NamedTuple):
+    """A statement with the features of belonging: own, detail (its sentence taken out), foreign."""
+
+    paper: str
+    kind: str
+    alone: np.ndarray
+    entry: np.ndarray | None
+
+
+def case(data: Data, i: str, kind: str, statement: str, others: list[str], source: Source, around) -> Case:
+    vector = data.rows([statement])[0]
+    alone = belonging_features(statement, vector, source, around)
+    others = [one for one in others if one != statement][:40]
+    if len(others) < 2:
+        return Case(i, kind, alone, None)
+    entry = evidence.Entry(others, data.rows(others))
+    return Case(i, kind, alone, belonging_features(statement, vector, source, around, entry))
+
+
+def korean(
+    data: Data, i: str, stranger: str, sources: dict[str, Source], draw: random.Random, around
+) -> list[Case]:
+    said, found = data.statements[i], []
+    gold = {statement: g for _, statement, g in data.by_paper[i]}
+    for statement in said:
+        found.append(case(data, i, "own", statement, said, sources[i], around))
+        if statement in gold and len(data.sentences[i]) > len(gold[statement]) + 1:
+            without = data.source(i, without=gold[statement])
+            found.append(case(data, i, "detail", statement, said, without, around))
+    for statement in data.statements[stranger]:
+        found.append(case(data, i, "foreign", statement, said, sources[i], around))
+    return found
+
+
+def english(
+    data: Data, i: str, stranger: str, sources: dict[str, Source], draw: random.Random, around
+) -> list[Case]:
+    sentences = data.sentences[i]
+    if len(sentences) < 6 or stranger not in data.sentences:
+        return []
+    order = list(range(len(sentences)))
+    draw.shuffle(order)
+    there = set(order[: len(order) // 2])
+    said = [s for n, s in enumerate(sentences) if n in there]
+    half_source = data.source(i, without=there)
+    found = [case(data, i, "own", s, said, sources[i], around) for s in said]
+    found += [case(data, i, "detail", s, said, half_source, around) for s in said]
+    found += [case(data, i, "foreign", s, said, sources[i], around) for s in data.sentences[stranger]]
+    return found
 
 
 def write(rank: Weights, belongs: dict[str, Weights], background: np.ndarray, lexicon: TermTable) -> None:

@@ -157,8 +157,13 @@ def check_expansions(statement: str, source_texts: Iterable[str]) -> list[Findin
             continue
         findings.append(
             Finding(
-                kind="expansion", text=one.words, start=one.start, end=one.end,
-                expected=expected, why=why, sure=sure,
+                kind="expansion",
+                text=one.words,
+                start=one.start,
+                end=one.end,
+                expected=expected,
+                why=why,
+                sure=sure,
             )  # fmt: skip
         )
     return findings

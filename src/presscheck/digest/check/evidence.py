@@ -15,29 +15,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
+from collections.abc import Sequence
 from math import log
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
+from presscheck.digest.check.encoders import Encoder
+from presscheck.digest.check.evidence_model import model
 from presscheck.digest.check.terms import LONGEST, table, terms
 from presscheck.errors import BadInput
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vectors: TypeAlias = NDArray[np.float32]
-    Floats: TypeAlias = NDArray[np.float64]
-
-Encoder = Callable[[Sequence[str]], Any]
-"""Texts in, (n, width) unit rows out."""
+    from presscheck.digest.check.evidence_model import Floats, Vectors
 
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9]+")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _HANGUL = re.compile(r"[가-힣]")
+_ENTRY = 40
+"""Statements of an entry that are compared with each other, so that a long one costs no square."""
 _NEAR, _AROUND = 5, 50
 """Sentences of the background that stand for the best and for the usual one elsewhere."""
 
@@ -59,77 +53,6 @@ def _numbers(text: str) -> set[str]:
     return set(_NUMBER.findall(text[:LONGEST]))
 
 
-@dataclass(frozen=True)
-class Weights:
-    """A logistic model: centre and scale of the features, then a weight for each."""
-
-    centre: Floats
-    scale: Floats
-    weight: Floats
-    bias: float
-    threshold: float
-    """The probability under which "about this paper" is denied."""
-
-    def logits(self, features: Floats) -> Floats:
-        """The log-odds of each row of features."""
-        logits: Floats = (features - self.centre) / self.scale @ self.weight + self.bias
-        return logits
-
-
-@dataclass(frozen=True)
-class Model:
-    """What the package learned: ranking, and belonging for each language."""
-
-    rank: Weights
-    belongs: dict[str, Weights]
-    background: Vectors
-
-
-@lru_cache(maxsize=1)
-def model() -> Model:
-    """The model that comes with the package."""
-    import numpy as np
-
-    file = resources.files("presscheck.digest.check") / "evidence.npz"
-    with resources.as_file(file) as path, np.load(path, allow_pickle=False) as data:
-
-        def weights(name: str) -> Weights:
-            centre, scale, weight = (data[name][row].astype(np.float64) for row in range(3))
-            bias, threshold = data[f"{name}_end"].tolist()
-            return Weights(centre, scale, weight, bias, threshold)
-
-        background = data["background"].astype(np.float32)
-        background /= np.linalg.norm(background, axis=1, keepdims=True)
-        return Model(weights("rank"), {one: weights(f"belongs_{one}") for one in ("en", "ko")}, background)
-
-
-def sentence_transformer(name: str) -> Encoder:
-    """An encoder by the name of any sentence-transformers model.
-
-    Raises:
-        BadInput: if the package is not installed or has no such model.
-    """
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise BadInput(
-            f"the encoder `{name}` needs sentence-transformers, which is not installed",
-            hint="`pip install sentence-transformers`, or leave the encoder out for the one that is built in",
-        ) from error
-    try:
-        loaded = SentenceTransformer(name)
-    except (OSError, ValueError) as error:
-        raise BadInput(
-            f"no sentence-transformers model called `{name}`: {str(error)[:200]}",
-            hint="give a name on the hub or the folder of a model",
-        ) from error
-
-    def encode(texts: Sequence[str]) -> Any:
-        return loaded.encode(list(texts), normalize_embeddings=True, convert_to_numpy=True)
-
-    return encode
-
-
 def _default_encoder() -> Encoder:
     from presscheck.digest.vectors import encode
 
@@ -140,7 +63,11 @@ class Source:
     """The sentences of a paper with what is compared, made once."""
 
     def __init__(
-        self, sentences: Sequence[str], title: str = "", *, vectors: Vectors | None = None,
+        self,
+        sentences: Sequence[str],
+        title: str = "",
+        *,
+        vectors: Vectors | None = None,
         encoder: Encoder | None = None,
     ) -> None:
         """Take a paper's sentences.
@@ -203,8 +130,12 @@ def rank_features(statement: str, vector: Vectors, source: Source) -> Floats:
 
 
 def find(
-    statements: Sequence[str], source: Source, *, vectors: Vectors | None = None,
-    encoder: Encoder | None = None, top: int = 3,
+    statements: Sequence[str],
+    source: Source,
+    *,
+    vectors: Vectors | None = None,
+    encoder: Encoder | None = None,
+    top: int = 3,
 ) -> list[list[tuple[int, float]]]:
     """The sentences of a source that most likely carry each statement.
 
@@ -233,11 +164,14 @@ def find(
     return found
 
 
-def belonging_features(statement: str, vector: Vectors, source: Source, background: Vectors) -> Floats:
-    """What tells whether a statement is about a source's paper: (13,).
+def belonging_features(
+    statement: str, vector: Vectors, source: Source, background: Vectors, others: Entry | None = None
+) -> Floats:
+    """What tells whether a statement is about a source's paper: (13,), with an entry around it (16,).
 
     Nearness to the source stands beside nearness to the background, sentences of other
-    papers: a statement in general words is near to everything, and says little.
+    papers: a statement in general words is near to everything, and says little. What the
+    rest of its entry says tells a detail of the full text from another paper's statement.
     """
     import numpy as np
 
@@ -245,27 +179,55 @@ def belonging_features(statement: str, vector: Vectors, source: Source, backgrou
     elsewhere = background @ vector
     best = np.sort(elsewhere)[::-1]
     said, latin, numbers = terms(statement), _latin(statement), _numbers(statement)
-    lexicon = table()
+    lexicon, known = table(), source.all_latin
     covered = max(lexicon.covered(said, one) for one in [*source.terms, source.title_terms])
-    strange = sum(1 for word in latin if word not in source.all_latin and word.rstrip("s") not in source.all_latin)
-    return np.array([
+    strange = sum(1 for word in latin if word not in known and word.rstrip("s") not in known)
+    row = [
         near[0], near[:3].mean(), float(source.mean @ vector), float(source.title_vector @ vector),
         best[:_NEAR].mean(), best[:_AROUND].mean(), elsewhere.mean(),
-        covered, lexicon.covered(said, source.all_terms),
-        min(strange, 3), min(len(latin & source.all_latin), 3),
+        covered, lexicon.covered(said, source.all_terms), min(strange, 3), min(len(latin & known), 3),
         min(len(numbers - source.all_numbers), 3), min(len(numbers & source.all_numbers), 2),
-    ], dtype=np.float64)  # fmt: skip
+    ]  # fmt: skip
+    if others is not None:
+        cosines = others.vectors @ vector
+        row += [cosines.max(), cosines.mean(), lexicon.covered(said, others.terms)]
+    return np.array(row, dtype=np.float64)
+
+
+class Entry:
+    """The other statements of an entry, as far as they are compared."""
+
+    def __init__(self, statements: Sequence[str], vectors: Vectors) -> None:
+        self.vectors = vectors
+        self.terms = frozenset(term for statement in statements for term in terms(statement))
+
+
+def _around(statements: Sequence[str], vectors: Vectors, n: int) -> Entry | None:
+    """The entry without its statement n, if enough is left to tell anything."""
+    import numpy as np
+
+    rest = [i for i, other in enumerate(statements) if i != n and other != statements[n]][:_ENTRY]
+    if len(rest) < 2:
+        return None
+    return Entry([statements[i] for i in rest], np.asarray(vectors[rest]))
 
 
 def belongs(
-    statements: Sequence[str], source: Source, *, background: Vectors | None = None,
-    vectors: Vectors | None = None, encoder: Encoder | None = None,
+    statements: Sequence[str],
+    source: Source,
+    *,
+    entry: bool = True,
+    background: Vectors | None = None,
+    vectors: Vectors | None = None,
+    encoder: Encoder | None = None,
 ) -> list[float]:
     """How likely each statement is about the paper of a source, at even odds before looking.
 
     Args:
         statements: In English or Korean.
         source: The paper.
+        entry: The statements are of one entry, so the others say what it is about. Without,
+            each stands alone: what `entry_belongs` wants, since an invented entry agrees with itself.
         background: (n, width) unit rows of sentences of other papers. Those that come with the
             package fit the built-in encoder only; with another one give sentences of your own.
         vectors: The statements' vectors, if they are known.
@@ -284,34 +246,31 @@ def belongs(
             hint="with another encoder give background vectors made by it",
         )
     probabilities = []
-    for statement, vector in zip(statements, _vectors(statements, vectors, encoder), strict=True):
-        features = belonging_features(statement, vector, source, around)
-        logit = float(known.belongs[language(statement)].logits(features))
-        probabilities.append(float(1 / (1 + np.exp(-logit))))
+    rows = _vectors(statements, vectors, encoder)
+    for n, (statement, vector) in enumerate(zip(statements, rows, strict=True)):
+        others = _around(statements, rows, n) if entry else None
+        weights = known.belongs[language(statement) + ("_entry" if others else "")]
+        logit = float(weights.logits(belonging_features(statement, vector, source, around, others)))
+        # what is called foreign is below one half, whichever model spoke
+        logit -= log(weights.threshold / (1 - weights.threshold))
+        probabilities.append(float(1 / (1 + np.exp(-np.clip(logit, -50, 50)))))
     return probabilities
 
 
-def is_foreign(statement: str, probability: float) -> bool:
-    """Whether `belongs` is so low that the statement must be taken for another paper's."""
-    return probability < model().belongs[language(statement)].threshold
+FOREIGN = 0.5
+"""A statement whose `belongs` is lower must be taken for another paper's."""
 
 
-def entry_belongs(statements: Sequence[str], probabilities: Sequence[float]) -> float:
-    """How likely an entry is about its paper, from what `belongs` said of its statements.
+def entry_belongs(probabilities: Sequence[float]) -> float:
+    """How likely an entry is about its paper, from `belongs(…, entry=False)` of its statements.
 
-    The middle one of the statements decides: one odd sentence does not make an entry
-    foreign, nor does one general sentence save an invented one. Below 0.5 it is not this
-    paper. Statements with fewer than 4 words say too little and do not vote.
+    The statement at the upper quarter decides: details of the full text that an abstract
+    lacks do not make an entry foreign, and one general sentence does not save an invented
+    one. Below 0.5 it is not this paper; an entry without statements is nobody's (1.0).
     """
     import numpy as np
 
-    odds = []
-    for statement, probability in zip(statements, probabilities, strict=True):
-        if len(statement.split()) < 4:
-            continue
-        p = min(max(probability, 1e-6), 1 - 1e-6)
-        threshold = model().belongs[language(statement)].threshold
-        odds.append(log(p / (1 - p)) - log(threshold / (1 - threshold)))
-    if not odds:
+    if not len(probabilities):
         return 1.0
-    return float(1 / (1 + np.exp(-np.median(odds))))
+    p = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-9, 1 - 1e-9)
+    return float(1 / (1 + np.exp(-np.quantile(np.log(p / (1 - p)), 0.75))))

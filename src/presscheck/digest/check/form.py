@@ -23,7 +23,8 @@ LONGEST = 20_000
 # Authors ----------------------------------------------------------------------
 
 _NOT_A_NAME = re.compile(
-    r"\+\s*\d*|\d+|(?:\+|and|&)?\s*\d*\s*(?:more|others?|authors?|et\.? al\.?|more authors?)\.?|\.\.\.|…|외\s*\d+\s*[명인]",
+    r"\+\s*\d*|\d+|(?:\+|and|&)?\s*\d*\s*(?:more|others?|authors?|et\.? al\.?|more authors?)\.?|\.\.\.|…"
+    r"|외\s*\d+\s*[명인]",
     re.I,
 )
 _AND_MORE = re.compile(r"(?:and|외)\s*(\d+)\s*(?:more|others|명|인)", re.I)
@@ -91,7 +92,10 @@ def check_authors(printed: Sequence[str], authors: Sequence[str]) -> list[Findin
     known = [(place, name) for place, name in zip(places, names, strict=True) if place is not None]
     findings += [
         Finding(
-            kind="author_unknown", text=name, end=len(name), sure=0.8,
+            kind="author_unknown",
+            text=name,
+            end=len(name),
+            sure=0.8,
             why="the paper has no author of this name",
         )  # fmt: skip
         for place, name in zip(places, names, strict=True)
@@ -103,7 +107,8 @@ def check_authors(printed: Sequence[str], authors: Sequence[str]) -> list[Findin
         shown = ", ".join(missing[:8]) + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")
         findings.append(
             Finding(
-                kind="author_missing", expected=shown,
+                kind="author_missing",
+                expected=shown,
                 why=f"{len(missing)} of {len(authors)} authors are missing",
             )  # fmt: skip
         )
@@ -113,7 +118,10 @@ def check_authors(printed: Sequence[str], authors: Sequence[str]) -> list[Findin
             right = sorted(p for p, _ in known)
             findings.append(
                 Finding(
-                    kind="author_order", text=name, end=len(name), expected=authors[right[n]],
+                    kind="author_order",
+                    text=name,
+                    end=len(name),
+                    expected=authors[right[n]],
                     why=f"the order is lost: the paper begins with {authors[0]} and ends with {authors[-1]}",
                 )  # fmt: skip
             )
@@ -125,12 +133,15 @@ def check_authors(printed: Sequence[str], authors: Sequence[str]) -> list[Findin
 
 _SAYS_NOTHING = re.compile(
     r"(?:정보|내용|사항|수치|결과|언급|설명|세부)[^.]{0,40}"
-    r"(?:제공되지 않|제공되어 있지 않|언급되지 않|언급되어 있지 않|명시되지 않|명시되어 있지 않|포함되지 않|포함되어 있지 않|나와 있지 않|없습니다|없다)"
+    r"(?:제공되지 않|제공되어 있지 않|언급되지 않|언급되어 있지 않|명시되지 않|명시되어 있지 않|포함되지 않"
+    r"|포함되어 있지 않|나와 있지 않|없습니다|없다)"
     r"[^.]{0,12}\.?\s*$"
     r"|(?:자세한|상세한|추가적인|구체적인)[^.]{0,30}(?:논문|원문|본문|초록)[^.]{0,15}(?:참고|참조|확인)"
     r"|\b(?:no|not any) (?:further |additional |specific |more |performance |quantitative )*"
-    r"(?:information|details?|results?|numbers?|metrics?)\b[^.]{0,40}\b(?:provided|given|available|mentioned|reported|specified)\b"
-    r"|\b(?:is|are|was|were) not (?:explicitly |further )?(?:provided|given|mentioned|specified|detailed|described)"
+    r"(?:information|details?|results?|numbers?|metrics?)\b[^.]{0,40}\b(?:provided|given|available"
+    r"|mentioned|reported|specified)\b"
+    r"|\b(?:is|are|was|were) not (?:explicitly |further )?(?:provided|given|mentioned|specified|detailed"
+    r"|described)"
     r"(?: in the (?:abstract|paper|text|summary))?\.?\s*$"
     r"|\b(?:more|further|additional|full) (?:details?|information|results?)\b[^.]{0,30}"
     r"\b(?:in|see|refer to|found in) the (?:full |original )?(?:paper|article|text)"
@@ -169,7 +180,10 @@ def check_sections(sections: Sequence[Section], style: Style) -> list[Finding]:
             text = texts[0] if texts else ""
             findings.append(
                 Finding(
-                    kind="empty_section", text=text, end=len(text), expected=section.key,
+                    kind="empty_section",
+                    text=text,
+                    end=len(text),
+                    expected=section.key,
                     why=f"the section {section.key} says nothing",
                 )  # fmt: skip
             )
@@ -189,14 +203,21 @@ def check_head(head: Head, paper: Paper) -> list[Finding]:
         why = "this picture is not the paper's thumbnail" if other else "not the address that thumbnails have"
         findings.append(
             Finding(
-                kind="thumbnail", text=head.thumbnail, end=len(head.thumbnail),
-                expected=paper.thumbnail, why=why, sure=1.0 if other else 0.5,
+                kind="thumbnail",
+                text=head.thumbnail,
+                end=len(head.thumbnail),
+                expected=paper.thumbnail,
+                why=why,
+                sure=1.0 if other else 0.5,
             )  # fmt: skip
         )
     if head.pdf_is_image:
         findings.append(
             Finding(
-                kind="link", text=head.pdf, end=len(head.pdf), expected=paper.pdf,
+                kind="link",
+                text=head.pdf,
+                end=len(head.pdf),
+                expected=paper.pdf,
                 why="the PDF is linked as an image, so the reader sees a broken picture",
             )  # fmt: skip
         )
@@ -205,7 +226,10 @@ def check_head(head: Head, paper: Paper) -> list[Finding]:
         if match and paper.arxiv and match[1] != paper.arxiv:
             findings.append(
                 Finding(
-                    kind="link", text=address, end=len(address), expected=address.replace(match[1], paper.arxiv),
+                    kind="link",
+                    text=address,
+                    end=len(address),
+                    expected=address.replace(match[1], paper.arxiv),
                     why=f"the link leads to {match[1]}, not to {paper.arxiv}",
                 )  # fmt: skip
             )
@@ -244,8 +268,13 @@ def check_register(statements: Sequence[str]) -> list[Finding | None]:
         start = len(statement.rstrip()[: -len(statement.split()[-1])]) if statement.split() else 0
         findings.append(
             Finding(
-                kind="register", text=statement[start:], start=start, end=len(statement), expected=f"{usual}체",
-                why=f"ends in {one}체, most of the edition in {usual}체", sure=0.9 if share >= 0.7 else 0.6,
+                kind="register",
+                text=statement[start:],
+                start=start,
+                end=len(statement),
+                expected=f"{usual}체",
+                why=f"ends in {one}체, most of the edition in {usual}체",
+                sure=0.9 if share >= 0.7 else 0.6,
             )  # fmt: skip
         )
     return findings
@@ -282,7 +311,9 @@ def check_omitted(
             shown = [match.group() for match in _FIGURE.finditer(sentence)]
             findings.append(
                 Finding(
-                    kind="omitted_headline", expected=sentence, sure=0.7,
+                    kind="omitted_headline",
+                    expected=sentence,
+                    sure=0.7,
                     why=f"sentence {number} of the abstract states a result ({', '.join(shown[:5])}) "
                     "that the entry leaves out",
                 )  # fmt: skip

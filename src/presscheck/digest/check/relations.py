@@ -41,19 +41,23 @@ class Sign(Struct, frozen=True, kw_only=True):
 _WORDS: tuple[tuple[str, bool, str], ...] = (
     (
         "amount", True,
-        r"\b(?:increas(?:e|es|ed|ing)|(?:higher|larger|greater|longer|more) than|rais(?:e|es|ed|ing)|grows?|grew"
+        r"\b(?:increas(?:e|es|ed|ing)|(?:higher|larger|greater|longer|more) than|rais(?:e|es|ed|ing)|grows?"
+        r"|grew"
         r"|doubl(?:e|es|ed|ing)|tripl(?:e|es|ed|ing))\b"
         r"|증가|증대|높아(?:지|졌|진)|늘어(?:나|났|난)|늘리|늘려|늘렸|더 (?:높|많|크|큰|긴|길)",
     ),
     (
         "amount", False,
-        r"\b(?:decreas(?:e|es|ed|ing)|reduc(?:e|es|ed|ing|tions?)|lower(?:s|ed|ing)|(?:lower|smaller|fewer|less|shorter) than"
+        r"\b(?:decreas(?:e|es|ed|ing)|reduc(?:e|es|ed|ing|tions?)|lower(?:s|ed|ing)|(?:lower|smaller|fewer"
+        r"|less|shorter) than"
         r"|cut(?:s|ting)?|drop(?:s|ped)?|declin(?:e|es|ed|ing)|diminish(?:es|ed|ing)?)\b"
-        r"|감소|절감|단축|축소|줄어(?:들|든)|줄이|줄여|줄였|줄인|낮아(?:지|졌|진)|낮추|낮춰|더 (?:낮|적|작|짧)",
+        r"|감소|절감|단축|축소|줄어(?:들|든)|줄이|줄여|줄였|줄인|낮아(?:지|졌|진)|낮추|낮춰|더 (?:낮|적|작"
+        r"|짧)",
     ),
     (
         "worth", True,
-        r"\b(?:better than|outperform(?:s|ed|ing)?|surpass(?:es|ed|ing)?|exceed(?:s|ed|ing)?|improv(?:e|es|ed|ing|ements?)"
+        r"\b(?:better than|outperform(?:s|ed|ing)?|surpass(?:es|ed|ing)?|exceed(?:s|ed|ing)?|improv(?:e|es"
+        r"|ed|ing|ements?)"
         r"|superior to|enhanc(?:e|es|ed|ing)|beats?|gains?)\b"
         r"|향상|개선|능가|뛰어넘|우수|앞서|앞섰|뛰어난|뛰어나",
     ),
@@ -68,22 +72,32 @@ _SIGNS = re.compile(
     "|".join(f"(?P<s{n}>{pattern})" for n, (_, _, pattern) in enumerate(_WORDS)), re.IGNORECASE
 )
 _TURNED = re.compile(
-    r"\b(?:without|not|no|never|avoid(?:s|ed|ing)?|prevent(?:s|ed|ing)?|mitigat(?:e|es|ed|ing)|minimi[sz](?:e|es|ed|ing)"
+    r"\b(?:without|not|no|never|avoid(?:s|ed|ing)?|prevent(?:s|ed|ing)?|mitigat(?:e|es|ed|ing)"
+    r"|minimi[sz](?:e|es|ed|ing)"
     r"|alleviat(?:e|es|ed|ing)|address(?:es|ed|ing)?|less|little|reduc(?:e|es|ed|ing))\W+(?:\w+\W+){0,3}$",
     re.IGNORECASE,
 )
-_TURNED_AFTER = re.compile(r"^[가-힣]{0,4}\s?(?:없이|없는|없이도|않|방지|완화|최소화|줄|감소|막|억제|해결|문제)")
+_TURNED_AFTER = re.compile(
+    r"^[가-힣]{0,4}\s?(?:없이|없는|없이도|않|방지|완화|최소화|줄|감소|막|억제|해결|문제)"
+)
 _DENIAL = re.compile(
     r"\b(?:not|no|never|without|cannot|neither|nor|none|non-?existent)\b|n't\b"
-    r"|없(?:이|는|다|습|음|으|었|고|을)|않(?:는|고|은|으|습|았|음|아|을|다)|못(?:하|한|했|함)|아니(?:라|다|며|고|었)|아닌|불가능",
+    r"|없(?:이|는|다|습|음|으|었|고|을)|않(?:는|고|은|으|습|았|음|아|을|다)|못(?:하|한|했|함)|아니(?:라|다"
+    r"|며|고|었)|아닌|불가능",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(r"[,;:]|\b(?:which|while|but|although|whereas|because|and|that)\b|[가-힣](?:지만|으나|며|면서|는데|고)\s")
+_CLAUSE = re.compile(
+    r"[,;:]|\b(?:which|while|but|although|whereas|because|and|that)\b|[가-힣](?:지만|으나|며|면서|는데|고)\s"
+)
 _RELATIVE = re.compile(r"\brelative(?:ly)?\b(?! to\b)", re.IGNORECASE)
 _RELATIVE_KO = re.compile(r"상대(?:적|\s?(?:개선|향상|감소|증가))|비해|대비|보다")
-_PERCENT = re.compile(r"[0-9](?:\.[0-9]+)?\s?(?:%|퍼센트|percent)")
+_PERCENT = re.compile(r"[0-9]{1,6}(?:\.[0-9]+)?\s?(?:%|퍼센트|percent)")
 _SIMULATED = re.compile(r"\bsimulat(?:ed|ions?|or)\b|시뮬레이", re.IGNORECASE)
-_REAL = re.compile(r"\b(?:real[- ]world|in the wild|deployed|physical robots?|in practice)\b|실제 환경|현실 환경|실세계|현실 세계", re.IGNORECASE)
+_REAL = re.compile(
+    r"\b(?:real[- ]world|in the wild|deployed|physical robots?|in practice)\b|실제 환경|현실 환경|실세계"
+    r"|현실 세계",
+    re.IGNORECASE,
+)
 _HANGUL = re.compile(r"[가-힣]")
 
 
@@ -107,7 +121,7 @@ def _one(found: Sequence[Sign], scale: str) -> Sign | None:
 
 
 def _content(text: str) -> set[str]:
-    return {word for word in re.findall(r"[a-z]{4,}|[가-힣]{2,}", _DENIAL.sub(" ", text.lower()))}
+    return set(re.findall(r"[a-z]{4,}|[가-힣]{2,}", _DENIAL.sub(" ", text.lower())))
 
 
 def check_relations(statement: str, sentence: str, probability: float) -> list[Finding]:
@@ -129,8 +143,13 @@ def check_relations(statement: str, sentence: str, probability: float) -> list[F
     if simulated and real and not _SIMULATED.search(text) and not _REAL.search(sentence):
         findings.append(
             Finding(
-                kind="relation", text=real.group(), start=real.start(), end=real.end(),
-                expected=simulated.group(), why="the source says it of a simulation", sure=0.6,
+                kind="relation",
+                text=real.group(),
+                start=real.start(),
+                end=real.end(),
+                expected=simulated.group(),
+                why="the source says it of a simulation",
+                sure=0.6,
             )  # fmt: skip
         )
     return findings
@@ -144,8 +163,13 @@ def _direction(text: str, sentence: str) -> list[Finding]:
         if said and given and said.up != given.up and not (_DENIAL.search(text) or _DENIAL.search(sentence)):
             return [
                 Finding(
-                    kind="relation", text=said.text, start=said.start, end=said.end, expected=given.text,
-                    why=f"the direction is turned round: the source says {given.text}", sure=0.65,
+                    kind="relation",
+                    text=said.text,
+                    start=said.start,
+                    end=said.end,
+                    expected=given.text,
+                    why=f"the direction is turned round: the source says {given.text}",
+                    sure=0.65,
                 )  # fmt: skip
             ]
     return []
@@ -160,9 +184,13 @@ def _relative(text: str, sentence: str) -> list[Finding]:
         return []
     return [
         Finding(
-            kind="relation", text=percent.group(), start=percent.start(), end=percent.end(),
+            kind="relation",
+            text=percent.group(),
+            start=percent.start(),
+            end=percent.end(),
             expected="상대적으로" if _HANGUL.search(text) else "relative",
-            why="the source calls this percentage relative", sure=0.5,
+            why="the source calls this percentage relative",
+            sure=0.5,
         )  # fmt: skip
     ]
 
@@ -184,4 +212,8 @@ def _negation(text: str, sentence: str) -> list[Finding]:
     start, end = (ours.start(), ours.end()) if ours else (0, len(text))
     why = "the source does not deny it" if ours else f"the source denies it: {mark.group()}"
     expected = "" if ours else mark.group()
-    return [Finding(kind="negation", text=text[start:end], start=start, end=end, expected=expected, why=why, sure=0.75)]
+    return [
+        Finding(
+            kind="negation", text=text[start:end], start=start, end=end, expected=expected, why=why, sure=0.75
+        )
+    ]
