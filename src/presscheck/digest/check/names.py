@@ -178,7 +178,7 @@ def _general(one: str) -> bool:
 
 
 def introduced(statements: Iterable[str]) -> set[str]:
-    """Acronyms, as keys, that an entry itself explains: 생성기(TRCG), Vision-Language Merging Attention (ViLMA)."""
+    """Acronyms, as keys, that an entry itself explains: 생성기(TRCG), Noun Reader (NoRe)."""
     found: set[str] = set()
     for statement in statements:
         found.update(key(one.acronym) for one in expansions(statement))
