@@ -300,8 +300,11 @@ def test_an_open_day_says_so_with_the_time_of_its_list(page):
     assert "Day still open" not in closed
 
 
-def test_the_name_of_a_system_that_can_be_run_is_set_apart(page):
-    (name,) = [node for node in every(page, "span") if "runs" in classes(node)]
+def test_only_the_name_of_a_system_that_can_be_run_is_set_apart(page, monkeypatch):
+    assert not [node for node in every(page, "span") if "runs" in classes(node)]
+    monkeypatch.setattr("presscheck.edition.view._can_be_run", lambda slug: slug == "larch")
+    shown = parse(render_edition(full_edition()))
+    (name,) = [node for node in every(shown, "span") if "runs" in classes(node)]
     assert text(name) == "Larch"
 
 

@@ -7,8 +7,10 @@ language stays at the part that is being read.
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Sequence
+from importlib import resources
 from typing import NamedTuple
 
 from presscheck.edition.references import Reference, Referrer, source_address, web_address
@@ -87,6 +89,12 @@ class Item(NamedTuple):
     blocks: tuple[Block, ...]
 
 
+@functools.cache
+def _can_be_run(slug: str) -> bool:
+    """Whether the package holds the system: a folder with a claims.toml."""
+    return bool(slug) and (resources.files("presscheck") / "systems" / slug / "claims.toml").is_file()
+
+
 def language_of(text: str) -> str:
     """``ko`` where there is Hangul, ``en`` where most letters are Latin, else empty: not known."""
     if any("\uac00" <= letter <= "\ud7a3" for letter in text):
@@ -139,7 +147,7 @@ def _item(
     anchor = f"p{number}"
     sentences = sentences_held(paper)
     refer = Referrer(paper, anchor, sentences)
-    name, colon, rest = paper.title.partition(":") if paper.system else ("", "", paper.title)
+    name, colon, rest = paper.title.partition(":") if _can_be_run(paper.system) else ("", "", paper.title)
     blocks = tuple(
         _block(refer, style, [(lang, entries.get((paper.id, lang, style))) for lang in edition.languages])
         for style in edition.styles

@@ -15,6 +15,7 @@ import msgspec
 
 from presscheck.digest.check import evidence as evidence_room
 from presscheck.digest.check.acronyms import check_expansions
+from presscheck.digest.check.encoders import Encoder
 from presscheck.digest.check.form import (
     check_authors,
     check_head,
@@ -44,8 +45,6 @@ CARRIED = 0.5
 """A statement is supported if it is at least this likely to be about the paper."""
 FORM = frozenset({"residue", "register", "empty_section"})
 """Kinds that make a statement worth mending without making it contradict the source."""
-
-Encoder = evidence_room.Encoder
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from presscheck.digest.check.evidence import Encoder, Source
+from presscheck.digest.check.encoders import Encoder
+from presscheck.digest.check.evidence import Source
 from presscheck.digest.check.names import SourceNames
 from presscheck.papers.sentences import sentence_texts, split
 from presscheck.types import Paper
