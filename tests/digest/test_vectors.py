@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -57,3 +58,14 @@ def test_threads_are_set_before_numpy_and_refused_after_it():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "1\n"
     with pytest.raises(RuntimeError, match="before numpy is imported"):
         use_threads(1)
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")])
+def test_one_thread_unless_the_environment_says_otherwise(given, expected):
+    code = (
+        "import os; from presscheck.digest.vectors import encode; encode([]); "
+        "print(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    bare = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**bare, **given})
+    assert done.stdout == f"{expected}\n"

