@@ -166,6 +166,12 @@ def test_no_two_statements_of_an_entry_are_the_same(edition: Edition):
         assert len(set(texts)) == len(texts), entry.paper
 
 
+def test_the_edition_names_the_papers_whose_abstract_was_not_at_hand(edition: Edition):
+    assert [problem.where for problem in edition.problems] == [
+        paper.id for paper in edition.papers if not paper.sentences
+    ]
+
+
 def test_papers_carry_what_a_reader_looks_for(edition: Edition):
     for paper in edition.papers:
         assert paper.authors and paper.system and paper.related, paper.id
@@ -244,7 +250,7 @@ def test_abstracts_at_hand_are_attached_whole(edition: Edition, shared_data: Pat
     from presscheck.papers.sentences import sentence_texts
 
     full = with_abstracts(edition, source_day(edition, shared_data))
-    assert full.problems == ()
+    assert full.problems == edition.problems
     for paper in full.papers:
         assert paper.source == "shipped"
         assert len(sentence_texts(paper)) == len(paper.sentences)

@@ -8,7 +8,7 @@ import pytest
 from presscheck.edition.shipped import load_shipped, read_folder, verify_shipped, with_abstracts
 from presscheck.errors import BadInput
 from presscheck.papers.paper import make_paper
-from presscheck.types import Author, Entry
+from presscheck.types import LANGUAGES, Author, Entry
 from tests.edition.loom import ABSTRACT, TEXT, TITLE, change, source, write_loom
 
 
@@ -73,6 +73,7 @@ def test_an_edition_reads_back_as_it_was_written(folder: Path):
         ("edition.toml", "[1, 0,", "[2, 0,", "edition.toml:16: need sentence 1 here, got 2"),
         ("edition.toml", "[1, 0, 17", "[1, 0, 40", "edition.toml:16: sentence 2 has offsets"),
         ("edition.toml", 'version = "v1"', 'version = "1"', "edition.toml:9: need v1"),
+        ("edition.toml", 'version = "v1"', 'version = ""', "edition.toml:9: need v1"),
         ("edition.toml", 'date = "2024-01-02"', 'date = "2024-13-02"', "edition.toml:2: need a day"),
         ("edition.toml", 'date = "2024-01-02"', 'date = "2024-01-03"', "the folder is called 2024-01-02"),
         ("edition.toml", "schema = 1", "schema = ", "edition.toml: not TOML"),
@@ -91,6 +92,20 @@ def test_a_paper_without_one_of_its_texts_is_refused(folder: Path):
     (folder / "2401.00001.ko.md").unlink()
     with pytest.raises(BadInput, match=r"2401\.00001\.ko\.md is missing"):
         read_folder(folder)
+
+
+def test_a_paper_told_without_its_abstract_is_read_and_named_as_such(folder: Path):
+    assert read_folder(folder).problems == ()
+    told = (folder / "edition.toml").read_text().replace('version = "v1"', 'version = ""')
+    (folder / "edition.toml").write_text(told[: told.index("sentences = [")])
+    for language in LANGUAGES:
+        text = TEXT.replace("[t a1]", "[t]").replace("[a2]", '[p:"abstract"]').replace("[a1 a3]", "[t]")
+        (folder / f"2401.00001.{language}.md").write_text(text)
+    edition = read_folder(folder)
+    assert edition.papers[0].version == "" and edition.papers[0].sentences == ()
+    assert [problem.where for problem in edition.problems] == ["2401.00001"]
+    assert "abstract was not at hand" in edition.problems[0].what
+    assert with_abstracts(edition, source()).problems == edition.problems
 
 
 def test_a_text_without_its_paper_is_refused(folder: Path):

@@ -98,6 +98,7 @@ def read_folder(folder: Traversable) -> Edition:
         inputs=_hash(raw),
         papers=table.papers,
         entries=tuple(entries),
+        problems=table.problems,
     )
 
 

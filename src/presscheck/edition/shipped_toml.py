@@ -10,13 +10,15 @@ from typing import Literal
 import msgspec
 
 from presscheck.errors import BadInput
-from presscheck.types import ARXIV_ID, Author, Paper, Sentence, Struct
+from presscheck.types import ARXIV_ID, Author, Paper, Problem, Sentence, Struct
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _HASH = re.compile(r"[0-9a-f]{16}")
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
 _VERSION = re.compile(r"v[1-9]\d*")
+
+NO_ABSTRACT = "its abstract was not at hand: it is told from the paper and its repository"
 
 
 class PaperTable(Struct, frozen=True, kw_only=True):
@@ -54,6 +56,8 @@ class Table(Struct, frozen=True, kw_only=True):
     state: Literal["open", "closed", "unknown"]
     source: str
     papers: tuple[Paper, ...]
+    problems: tuple[Problem, ...] = ()
+    """One for each paper that was written without its abstract, so that a reader is told."""
 
 
 def parse_table(text: str, name: str) -> Table:
@@ -91,6 +95,9 @@ def parse_table(text: str, name: str) -> Table:
         state=table.state,
         source=table.source,
         papers=tuple(_paper(paper, table) for paper in table.papers),
+        problems=tuple(
+            Problem(where=paper.arxiv, what=NO_ABSTRACT) for paper in table.papers if not paper.sentences
+        ),
     )
 
 
@@ -107,8 +114,13 @@ def _faults(paper: PaperTable) -> list[tuple[str, str]]:
     faults: list[tuple[str, str]] = []
     if not ARXIV_ID.fullmatch(paper.arxiv):
         faults.append(("arxiv", f"need an arXiv id without version, got `{paper.arxiv}`"))
-    if not _VERSION.fullmatch(paper.version):
-        faults.append(("version", f"need v1, v2, … of the abstract, got `{paper.version}`"))
+    if not _VERSION.fullmatch(paper.version) and (paper.version or paper.sentences):
+        faults.append(
+            (
+                "version",
+                f"need v1, v2, … of the abstract, or none where `sentences` has none, got `{paper.version}`",
+            )
+        )
     if not paper.title.strip():
         faults.append(("title", "the title is empty"))
     if not paper.authors:
