@@ -169,6 +169,9 @@ class Statement(Struct, frozen=True, kw_only=True):
 
     text: str
     evidence: tuple[Evidence, ...] = ()
+    verdict: Literal["", "supported", "conflict", "unsupported", "beyond"] = ""
+    """What the check says; empty where it has not run or had no source. Not printed in Markdown."""
+    findings: tuple[Finding, ...] = ()
 
 
 class Section(Struct, frozen=True, kw_only=True):
@@ -216,6 +219,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[Statement, ...] = ()
     """Press notes: where the paper is wrong or in conflict with itself."""
+    findings: tuple[Finding, ...] = ()
+    """What the check says of the entry as a whole."""
     head: Head | None = None
     """Set in a ``Digest``; an ``Edition`` has the ``Paper`` instead."""
 

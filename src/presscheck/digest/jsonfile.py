@@ -11,7 +11,7 @@ import re
 import msgspec
 
 from presscheck.errors import BadInput
-from presscheck.types import SCHEMA, Digest, Edition, Entry, Head, Language, Paper, Style
+from presscheck.types import SCHEMA, Digest, Edition, Entry, Head, Language, Paper, Statement, Style
 
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
 
@@ -108,11 +108,26 @@ def digest_of(edition: Edition, style: Style, language: Language) -> Digest:
         state=edition.state,
         entries=tuple(
             msgspec.structs.replace(
-                found.get(paper.id) or _missing(paper, style, language), head=head_of(paper)
+                without_verdicts(found.get(paper.id) or _missing(paper, style, language)), head=head_of(paper)
             )
             for paper in edition.papers
         ),
     )
+
+
+def without_verdicts(entry: Entry) -> Entry:
+    """Take off what a check said: a digest is what is printed, and verdicts are derived from it."""
+    statements = [statement for section in entry.sections for statement in section.statements]
+    if not entry.findings and not any(one.verdict or one.findings for one in statements):
+        return entry
+    sections = tuple(
+        msgspec.structs.replace(
+            section,
+            statements=tuple(Statement(text=s.text, evidence=s.evidence) for s in section.statements),
+        )
+        for section in entry.sections
+    )
+    return msgspec.structs.replace(entry, sections=sections, findings=())
 
 
 def head_of(paper: Paper) -> Head:

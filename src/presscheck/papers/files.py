@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -72,12 +72,17 @@ def read_papers(path: Path | str, client: Client | None = None) -> Day:
     return msgspec.structs.replace(day, problems=found.problems + day.problems)
 
 
-def iter_papers(path: Path | str, problems: list[Problem] | None = None) -> Iterator[Paper]:
+def iter_papers(
+    path: Path | str,
+    problems: list[Problem] | None = None,
+    wanted: Callable[[bytes], object] | None = None,
+) -> Iterator[Paper]:
     """The papers one by one: JSON Lines in flat memory, other files whole.
 
     Args:
         path: a file, a folder or ``-``.
         problems: what is wrong with single entries is added here.
+        wanted: says of a raw line of JSON Lines whether to read it at all.
 
     Raises:
         BadInput: if it cannot be read, also after some papers (a gzip file that was cut).
@@ -85,11 +90,11 @@ def iter_papers(path: Path | str, problems: list[Problem] | None = None) -> Iter
     told = problems if problems is not None else []
     if str(path) != "-" and Path(path).is_dir():
         for file in _files_of(Path(path)):
-            yield from iter_papers(file, told)
+            yield from iter_papers(file, told, wanted)
         return
     with Source(path) as source:
         if is_rows(source.head()):
-            yield from read_rows(source, told)
+            yield from read_rows(source, told, wanted)
             return
         found = _recognised(source)
     told.extend(found.problems)

@@ -6,7 +6,7 @@ import gzip
 import json
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from types import TracebackType
@@ -158,8 +158,15 @@ def is_rows(head: bytes) -> bool:
     return known and ("id" in first or "paper" in first or bool(rest.strip()))
 
 
-def read_rows(source: Source, problems: list[Problem]) -> Iterator[Paper]:
+def read_rows(
+    source: Source, problems: list[Problem], wanted: Callable[[bytes], object] | None = None
+) -> Iterator[Paper]:
     """The papers of a file of JSON Lines; a bad or repeated one becomes a problem.
+
+    Args:
+        source: the file.
+        problems: what is wrong with single lines is added here.
+        wanted: says of a raw line whether to read it at all; cleaning is what takes the time.
 
     Raises:
         BadInput: if the file is cut or broken, or no line of it is a paper.
@@ -168,7 +175,7 @@ def read_rows(source: Source, problems: list[Problem]) -> Iterator[Paper]:
     first: BadInput | None = None
     for number, line in enumerate(source.lines(), 1):
         place = f"{source.name}, line {number}"
-        if not line.strip():
+        if not line.strip() or (wanted is not None and not wanted(line)):
             continue
         try:
             row = decode_json(decode_text(line, place), place)

@@ -1,58 +1,19 @@
-"""Entry × paper → report: every part of the check, joined into one verdict a statement.
-
-The parts know nothing of each other; what they say of one statement meets here. A
-finding that its part is not sure of (below ``SURE``) is no finding for the reader: it
-only keeps a statement from being called supported, since what the abstract lacks may
-stand in the full text.
-"""
+"""Digest × papers → report: every entry meets its paper, all texts encoded in one call."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
-import msgspec
-
-from presscheck.digest.check import evidence as evidence_room
-from presscheck.digest.check.acronyms import check_expansions
 from presscheck.digest.check.encoders import Encoder
+from presscheck.digest.check.entry import EntryCheck, Parts
 from presscheck.digest.check.form import (
-    check_authors,
-    check_head,
-    check_omitted,
     check_register,
-    check_sections,
-    says_nothing,
 )
-from presscheck.digest.check.names import check_names, name_absent
-from presscheck.digest.check.numbers import compare_numbers
-from presscheck.digest.check.relations import check_relations
 from presscheck.digest.check.report import (
     DigestReport,
-    EntryReport,
-    Pointer,
-    StatementReport,
-    StatementVerdict,
 )
-from presscheck.digest.check.residue import check_residue
 from presscheck.digest.check.source import PaperSource, encode_all
-from presscheck.digest.headline import is_headline
-from presscheck.types import Digest, Entry, Evidence, Finding, Head, Paper, Statement
-
-SURE = 0.5
-"""A finding from here on is told; below, it is a doubt."""
-CARRIED = 0.5
-"""A statement is supported if it is at least this likely to be about the paper."""
-FORM = frozenset({"residue", "register", "empty_section"})
-"""Kinds that make a statement worth mending without making it contradict the source."""
-
-
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """Which parts of the check run; all of them, unless an ablation asks what one is worth."""
-
-    quantities: bool = True
-    names: bool = True
-    vectors: bool = True
+from presscheck.types import Digest, Entry, Paper
 
 
 class Papers:
@@ -94,6 +55,7 @@ def check_digest(
     name: str = "",
     parts: Parts | None = None,
     encoder: Encoder | None = None,
+    overruled: Collection[str] = (),
 ) -> DigestReport:
     """Hold every entry of a digest against its paper.
 
@@ -103,21 +65,29 @@ def check_digest(
         name: The file's name, for the report.
         parts: What runs.
         encoder: Texts in, unit rows out; None takes the built-in one.
+        overruled: Keys of findings that a person has set aside (``overrule.finding_key``).
     """
     run = parts or Parts()
-    sources = [papers.source(entry) for entry in digest.entries]
-    statements = [list(_statements(entry)) for entry in digest.entries]
-    given = [s for s in sources if s is not None]
-    flat = [statement.text for of_entry in statements for _, statement in of_entry]
-    vectors = encode_all(given, flat, encoder or _default()) if run.vectors and given else None
+    checks = [EntryCheck(entry, digest, papers.source(entry), run, overruled) for entry in digest.entries]
+    flat = [text for check in checks for text in check.texts]
+    # What is quoted word for word needs no search for its evidence, so an entry of quotes is not encoded.
+    encoded = [check for check in checks if check.wants_vectors] if run.vectors else []
+    vectors = None
+    if encoded:
+        sources = [check.source for check in encoded if check.source is not None]
+        vectors = encode_all(
+            sources, [text for check in encoded for text in check.texts], encoder or _default()
+        )
     registers = check_register(flat) if digest.language == "ko" else [None] * len(flat)
-    reports, at = [], 0
-    for entry, source, of_entry in zip(digest.entries, sources, statements, strict=True):
-        span = slice(at, at + len(of_entry))
-        at += len(of_entry)
-        checker = _EntryCheck(entry, digest, source, of_entry, run)
-        rows = None if vectors is None else vectors[span]
-        reports.append(checker.report(rows, registers[span]))
+    reports, at, row = [], 0, 0
+    for check in checks:
+        count = len(check.texts)
+        rows = None
+        if vectors is not None and check.wants_vectors:
+            rows = vectors[row : row + count]
+            row += count
+        reports.append(check.report(rows, registers[at : at + count]))
+        at += count
     return DigestReport(file=name, style=digest.style, language=digest.language, entries=tuple(reports))
 
 
@@ -125,242 +95,6 @@ def _default() -> Encoder:
     from presscheck.digest.vectors import encode
 
     return encode
-
-
-def _statements(entry: Entry) -> list[tuple[str, Statement]]:
-    """An entry's statements with their section; fields are labels, not statements."""
-    return [
-        (section.key, s) for section in entry.sections if section.key != "fields" for s in section.statements
-    ]
-
-
-class _EntryCheck:
-    """One entry against its source."""
-
-    def __init__(
-        self,
-        entry: Entry,
-        digest: Digest,
-        source: PaperSource | None,
-        statements: list[tuple[str, Statement]],
-        run: Parts,
-    ) -> None:
-        self.entry, self.digest, self.source, self.run = entry, digest, source, run
-        self.sections = [section for section, _ in statements]
-        self.statements = [statement for _, statement in statements]
-        self.texts = [statement.text for statement in self.statements]
-
-    def report(self, vectors: Any, registers: Sequence[Finding | None]) -> EntryReport:
-        """The whole entry; ``vectors`` are its statements', or None where none are used."""
-        head = self.entry.head or Head(title="")
-        paper = self.source.paper if self.source else None
-        form = (
-            [*check_sections(self.entry.sections, self.digest.style)]
-            if self.entry.status == "written"
-            else []
-        )
-        if paper is not None:
-            form += (
-                check_authors(head.authors, [author.name for author in paper.authors]) if head.authors else []
-            )
-            form += check_head(head, paper)
-        if self.source is None or not self.source.texts or paper is None:
-            return self._report(
-                form, [self._form_only(n, registers[n]) for n in range(len(self.texts))], "no source"
-            )
-        source = self.source
-        alone = around = [1.0] * len(self.texts)
-        found: list[list[tuple[int, float]]] = [[] for _ in self.texts]
-        if vectors is not None and source.evidence is not None and self.texts:
-            found = evidence_room.find(self.texts, source.evidence, vectors=vectors)
-            alone = evidence_room.belongs(self.texts, source.evidence, vectors=vectors, entry=False)
-            around = evidence_room.belongs(self.texts, source.evidence, vectors=vectors)
-            belonging = evidence_room.entry_belongs(alone)
-            if belonging < evidence_room.FOREIGN and not self._points_beyond():
-                return self._not_this_paper(form, found, 1 - belonging)
-        form += self._of_the_whole(paper, source)
-        reports = [
-            self._statement(n, source, found[n], around[n], registers[n]) for n in range(len(self.texts))
-        ]
-        return self._report(form, reports, "")
-
-    def _points_beyond(self) -> bool:
-        """Whether most statements point to the full text: an abstract cannot disown these."""
-        beyond = sum(_beyond(statement.evidence) for statement in self.statements)
-        return 2 * beyond > len(self.statements)
-
-    def _not_this_paper(
-        self, form: list[Finding], found: list[list[tuple[int, float]]], sure: float
-    ) -> EntryReport:
-        paper = self.source.paper if self.source else None
-        finding = Finding(
-            kind="not_this_paper",
-            expected=paper.title if paper else "",
-            why="taken together, these statements are about another paper, or about none",
-            sure=round(sure, 3),
-        )
-        reports = [
-            StatementReport(section=section, text=text, verdict="unsupported", evidence=self._pointers(hits))
-            for section, text, hits in zip(self.sections, self.texts, found, strict=True)
-        ]
-        return self._report([finding, *form], reports, "not this paper")
-
-    def _of_the_whole(self, paper: Paper, source: PaperSource) -> list[Finding]:
-        """What only the whole entry shows: its system never named, a headline left out."""
-        findings: list[Finding] = []
-        if not self.texts or self.entry.status != "written":
-            return findings
-        if self.run.names and (absent := name_absent(self.texts, paper.title, paper.abstract)):
-            findings.append(absent)
-        if self.run.quantities:
-            told = {left.evidence.sentence for left in self.entry.left_out}
-            keep = [(n, s) for n, s in enumerate(source.abstract, 1) if n not in told]
-            findings += check_omitted([s for _, s in keep], self.texts, is_headline)
-        return findings
-
-    def _statement(
-        self,
-        n: int,
-        source: PaperSource,
-        found: list[tuple[int, float]],
-        belonging: float,
-        register: Finding | None,
-    ) -> StatementReport:
-        statement, text = self.statements[n], self.texts[n]
-        declared = [e.sentence - 1 for e in statement.evidence if e.source == "abstract" and e.sentence]
-        carrying = [index for index, score in found if score >= 0.2] or [index for index, _ in found[:1]]
-        findings: list[Finding] = []
-        if self.run.quantities:
-            findings += compare_numbers(
-                text,
-                [*source.texts, source.paper.title],
-                evidence=[i for i in {*declared, *carrying} if i < len(source.texts)],
-                language=self.digest.language,
-                complete=source.complete,
-            )
-        if self.run.names:
-            findings += check_names(text, source.names, full=source.complete)
-            findings += check_expansions(text, [source.paper.title, *source.texts])
-        if found:
-            findings += check_relations(text, source.texts[found[0][0]], found[0][1])
-        findings += check_residue(text, source.paper.abstract)
-        beyond = _beyond(statement.evidence) and not source.complete
-        if beyond:
-            # It points to the full text, so what the abstract lacks is no error.
-            findings = [f for f in findings if f.kind not in ("number", "name", "hedge", "unit", "relation")]
-        findings += _stale(statement.evidence, source)
-        if register is not None:
-            findings.append(register)
-        if belonging < evidence_room.FOREIGN and not beyond:
-            findings.append(
-                Finding(
-                    kind="foreign_statement",
-                    text=text[:200],
-                    end=min(len(text), 200),
-                    why="nothing in the source is about this: it may belong to another paper",
-                    sure=round(1 - belonging, 3),
-                )
-            )
-        doubts = [f for f in findings if f.sure < SURE]
-        told = tuple(f for f in findings if f.sure >= SURE)
-        verdict = _verdict(told, doubts, belonging, beyond=beyond, complete=source.complete)
-        if says_nothing(text):
-            verdict = "unsupported"
-        return StatementReport(
-            section=self.sections[n],
-            text=text,
-            verdict=verdict,
-            evidence=self._pointers(found),
-            findings=told,
-        )
-
-    def _form_only(self, n: int, register: Finding | None) -> StatementReport:
-        """A statement of an entry whose paper was not given: what can be said without it."""
-        findings = [*check_residue(self.texts[n]), *([register] if register else [])]
-        return StatementReport(
-            section=self.sections[n],
-            text=self.texts[n],
-            verdict="beyond",
-            findings=tuple(f for f in findings if f.sure >= SURE),
-        )
-
-    def _pointers(self, found: list[tuple[int, float]]) -> tuple[Pointer, ...]:
-        if self.source is None:
-            return ()
-        pointers = []
-        for index, score in found:
-            start, end = self.source.spans[index]
-            first = len(self.source.abstract)
-            pointers.append(
-                Pointer(
-                    source="abstract" if index < first else "full text",
-                    sentence=index + 1 if index < first else index - first + 1,
-                    start=start,
-                    end=end,
-                    score=round(score, 4),
-                )
-            )
-        return tuple(pointers)
-
-    def _report(
-        self, findings: list[Finding], statements: list[StatementReport], verdict: Any
-    ) -> EntryReport:
-        told = tuple(finding for finding in findings if finding.sure >= SURE)
-        if not verdict:
-            bad = told or any(s.findings or s.verdict in ("conflict", "unsupported") for s in statements)
-            verdict = "findings" if bad else "ok"
-        title = self.entry.head.title if self.entry.head else ""
-        return EntryReport(
-            paper=self.entry.paper,
-            title=title or (self.source.paper.title if self.source else ""),
-            verdict=verdict,
-            findings=told,
-            statements=tuple(statements),
-        )
-
-
-def _beyond(evidence: Sequence[Evidence]) -> bool:
-    """Whether a statement says itself that the full text or the code carries it."""
-    return any(pointer.source in ("paper", "repository") for pointer in evidence)
-
-
-def _stale(evidence: Sequence[Evidence], source: PaperSource) -> list[Finding]:
-    """Pointers of the statement that no longer fit the source: kind ``stale_evidence``."""
-    known = {sentence.number: sentence.hash for sentence in source.paper.sentences}
-    return [
-        Finding(
-            kind="stale_evidence",
-            expected=f"sentence {pointer.sentence}",
-            why=f"sentence {pointer.sentence} of the abstract is not the one that the statement points to",
-        )
-        for pointer in evidence
-        if pointer.source == "abstract"
-        and pointer.sentence is not None
-        and pointer.hash
-        and known
-        and known.get(pointer.sentence) != pointer.hash
-    ]
-
-
-def _verdict(
-    told: Sequence[Finding], doubts: Sequence[Finding], belonging: float, *, beyond: bool, complete: bool
-) -> StatementVerdict:
-    """One word for a statement.
-
-    A slot that contradicts the source is a conflict. What nothing carries is
-    unsupported. What is about the paper and has a detail that the abstract lacks is
-    beyond it, unless the full text was there to look.
-    """
-    kinds = {finding.kind for finding in told}
-    if "foreign_statement" in kinds:
-        return "unsupported"
-    if kinds - FORM:
-        return "conflict"
-    if beyond:
-        return "beyond"
-    if belonging < CARRIED or doubts:
-        return "unsupported" if complete and belonging < CARRIED else "beyond"
-    return "supported"
 
 
 def _title_key(title: str) -> str:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MOST_OF_FULL_TEXT = 3000
 """Sentences of a full text that are read: a long paper with appendix has about half."""
 
+SHORTEST_QUOTE = 20
+"""Characters from which on equal words are no accident."""
+
 
 class PaperSource:
     """A paper as a source, prepared once for all entries about it.
@@ -34,6 +37,12 @@ class PaperSource:
         self.spans = [*_spans(paper.abstract, self.abstract), *spans]
         self.names = SourceNames(self.texts, paper.title, (author.name for author in paper.authors))
         self.evidence: Source | None = None
+
+    def quotes(self, statement: str) -> int | None:
+        """The index of the sentence that has this statement word for word; None if none has."""
+        if len(statement) < SHORTEST_QUOTE:
+            return None
+        return next((n for n, sentence in enumerate(self.texts) if statement in sentence), None)
 
     @property
     def complete(self) -> bool:

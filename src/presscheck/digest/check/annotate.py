@@ -1,0 +1,68 @@
+"""Edition → the same edition with the check's verdict at every statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from presscheck.digest.check.check import Papers, check_digest
+from presscheck.digest.check.report import EntryReport, StatementReport
+from presscheck.digest.jsonfile import digest_of
+from presscheck.types import Edition, Entry, Section, Statement
+
+
+def annotate(edition: Edition) -> Edition:
+    """Hold every entry against the edition's own papers.
+
+    An entry whose paper has no abstract at hand keeps what verdicts it has.
+    """
+    papers = Papers(edition.papers)
+    if not len(papers):
+        return edition
+    reports: dict[tuple[str, str, str], EntryReport] = {}
+    for style in edition.styles:
+        for language in edition.languages:
+            digest = digest_of(edition, style, language)
+            report = check_digest(digest, papers)
+            for entry, said in zip(digest.entries, report.entries, strict=True):
+                reports[entry.paper, language, style] = said
+    entries = tuple(
+        _annotated(entry, reports.get((entry.paper, entry.language, entry.style)))
+        for entry in edition.entries
+    )
+    return msgspec.structs.replace(edition, entries=entries)
+
+
+def _annotated(entry: Entry, report: EntryReport | None) -> Entry:
+    if report is None or report.verdict == "no source":
+        return entry
+    said = iter(report.statements)
+    sections = tuple(
+        section if section.key == "fields" else _section(section, said) for section in entry.sections
+    )
+    return msgspec.structs.replace(entry, sections=sections, findings=report.findings)
+
+
+def _section(section: Section, said: Iterator[StatementReport]) -> Section:
+    statements = tuple(_with(statement, next(said)) for statement in section.statements)
+    return msgspec.structs.replace(section, statements=statements)
+
+
+def _with(statement: Statement, said: StatementReport) -> Statement:
+    return msgspec.structs.replace(statement, verdict=said.verdict, findings=said.findings)
+
+
+def score(entries: Iterable[Entry]) -> dict[str, int]:
+    """How many statements have each verdict; those that were not checked count under an empty one."""
+    counts: dict[str, int] = {}
+    for statement in _statements(entry.sections for entry in entries):
+        counts[statement.verdict] = counts.get(statement.verdict, 0) + 1
+    return counts
+
+
+def _statements(of_entries: Iterable[tuple[Section, ...]]) -> Iterable[Statement]:
+    for sections in of_entries:
+        for section in sections:
+            if section.key != "fields":
+                yield from section.statements
