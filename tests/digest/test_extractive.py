@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from presscheck.digest.headline import is_headline
 from presscheck.digest.write.clauses import cut
 from presscheck.digest.write.extractive import write, write_all
+from presscheck.digest.write.plain import is_plain
 from presscheck.digest.write.reasons import REASONS, in_language
-from presscheck.digest.write.sections import is_plain, own_name
+from presscheck.digest.write.sections import own_name
 from presscheck.papers.clean import clean
 from presscheck.papers.paper import make_paper, why_not_summarised
 from presscheck.papers.sentences import sentence_texts
@@ -298,6 +299,23 @@ def assert_grounded_by_sentence(entry, paper):
                 assert evidence.hash == sentence.hash
                 assert sentence.start <= evidence.start < evidence.end <= sentence.end
                 assert each.key == "fields" or statement.text in texts[evidence.sentence - 1]
+
+
+@pytest.mark.parametrize(
+    "abstract",
+    [
+        "We introduce a net for many owls" + ", achieving 9% more than all" * 20_000 + ".",
+        "We reach 9% more recall than all others do. " * 3_000,
+        "Owls (" * 50_000,
+    ],
+)
+def test_a_hostile_abstract_is_written_in_bounded_time(abstract):
+    import time
+
+    paper = owl(abstract)
+    start = time.perf_counter()
+    write_all([paper], ["en"], STYLES)
+    assert time.perf_counter() - start < 30
 
 
 @pytest.mark.shared

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from presscheck.digest.headline import is_headline
+from presscheck.digest.headline import LONGEST, is_headline
 
 SHORTEST = 5
 """Words that a clause must have to be printed by itself."""
@@ -50,6 +50,8 @@ def cut(sentence: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
         Two spans that leave out only the comma or semicolon and the space between them, or
         ``None``: the first clause states no result, the second does, both are long enough.
     """
+    if len(sentence) > LONGEST:
+        return None
     for boundary in _BOUNDARY.finditer(sentence):
         first, second = sentence[: boundary.start()], sentence[boundary.end() :]
         if min(len(first.split()), len(second.split())) < SHORTEST or not _depth_zero(first):

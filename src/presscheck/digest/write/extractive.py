@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from presscheck.digest.fields import fields
-from presscheck.digest.roles import choose, probabilities
+from presscheck.digest.roles import probabilities
 from presscheck.digest.vectors import encode
 from presscheck.digest.write.reasons import in_language, reason
-from presscheck.digest.write.sections import Abstract, Chosen, Piece, detailed, easy, own_name
+from presscheck.digest.write.sections import Abstract, Chosen, Piece, detailed, easy, understand
 from presscheck.papers.clean import clean
 from presscheck.papers.paper import why_not_summarised
 from presscheck.papers.sentences import sentence_texts, split
@@ -66,8 +66,7 @@ def write_all(papers: Sequence[Paper], languages: Sequence[Language], styles: Se
 
 def _abstract(paper: Paper, sentences: list[str], vectors: NDArray[np.float32]) -> Abstract:
     """The sentences of a paper with their roles."""
-    given = probabilities(sentences, vectors)
-    return Abstract(sentences, given, choose(given), own_name(paper.title))
+    return understand(sentences, paper.title, probabilities(sentences, vectors))
 
 
 def _entry(paper: Paper, why: str, abstract: Abstract | None, language: Language, style: Style) -> Entry:
@@ -85,7 +84,8 @@ def _entry(paper: Paper, why: str, abstract: Abstract | None, language: Language
         chosen = Chosen({}, dict.fromkeys(SECTIONS[style], "no_korean"), [])
     else:
         chosen = detailed(abstract) if style == "detailed" else easy(abstract)
-    sections = tuple(_section(paper, chosen, key, language) for key in SECTIONS[style])
+    spans = [] if abstract is None else split(paper.abstract)
+    sections = tuple(_section(paper, spans, chosen, key, language) for key in SECTIONS[style])
     left_out = tuple(
         LeftOut(evidence=_whole(paper, i), reason=reason(key, language)) for i, key in chosen.left_out
     )
@@ -94,12 +94,14 @@ def _entry(paper: Paper, why: str, abstract: Abstract | None, language: Language
     )
 
 
-def _section(paper: Paper, chosen: Chosen, key: str, language: Language) -> Section:
+def _section(
+    paper: Paper, spans: list[tuple[int, int]], chosen: Chosen, key: str, language: Language
+) -> Section:
     """One section with its statements, or with the reason why it has none."""
     if key == "fields":
         named = fields(paper, language)
         return Section(key=key, statements=named, absent="" if named else reason("no_fields", language))
-    statements = tuple(_statement(paper, piece) for piece in chosen.pieces.get(key, ()))
+    statements = tuple(_statement(paper, spans, piece) for piece in chosen.pieces.get(key, ()))
     return Section(
         key=key, statements=statements, absent="" if statements else reason(chosen.absent[key], language)
     )
@@ -118,9 +120,9 @@ def _whole(paper: Paper, i: int) -> Evidence:
     )
 
 
-def _statement(paper: Paper, piece: Piece) -> Statement:
+def _statement(paper: Paper, spans: list[tuple[int, int]], piece: Piece) -> Statement:
     """The words of a piece, with the span of the published abstract that they come from."""
-    first, last = split(paper.abstract)[piece.sentence]
+    first, last = spans[piece.sentence]
     text = paper.abstract[first + piece.start : first + piece.end]
     evidence = _whole(paper, piece.sentence)
     if piece.end - piece.start < last - first:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from presscheck.digest.headline import claims_rank, has_measurement, is_headline
-from presscheck.digest.roles import ROLES, Role
+from presscheck.digest.roles import ROLES, Role, choose
 from presscheck.digest.write.clauses import cut
+from presscheck.digest.write.plain import is_plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,6 +75,10 @@ class Abstract(NamedTuple):
     probabilities: NDArray[np.float64]
     """(n, 5), columns as in ``ROLES``."""
     roles: Sequence[Role]
+    headlines: Sequence[bool]
+    """Whether each sentence states a measured result."""
+    speaks: int
+    """The first sentence in which the paper speaks of its own work; their count if none does."""
     name: str
     """What the title calls the paper's own work ("Foo" of "Foo: A System"), else empty."""
 
@@ -98,6 +103,25 @@ class Chosen(NamedTuple):
     """Section → key of ``REASONS``."""
     left_out: list[tuple[int, str]]
     """Sentence and key of ``REASONS``."""
+
+
+def understand(texts: Sequence[str], title: str, given: NDArray[np.float64]) -> Abstract:
+    """Say what each sentence is for.
+
+    Args:
+        texts: All sentences of the abstract.
+        title: The paper's.
+        given: (n, 5), the probabilities of their roles.
+    """
+    speaks = (i for i, text in enumerate(texts) if _OWN.search(text) or _NEW.search(text))
+    return Abstract(
+        texts=texts,
+        probabilities=given,
+        roles=choose(given),
+        headlines=[is_headline(text) for text in texts],
+        speaks=next(speaks, len(texts)),
+        name=own_name(title),
+    )
 
 
 def own_name(title: str) -> str:
@@ -127,9 +151,7 @@ def _introduces_name(abstract: Abstract, i: int) -> bool:
 
 def _of_the_field(abstract: Abstract, i: int) -> bool:
     """Whether a sentence with a figure tells of earlier work: surely background, before the paper speaks."""
-    if abstract.chance(i, "background") < SURE:
-        return False
-    return not any(_OWN.search(abstract.texts[k]) or _new(abstract, k) for k in range(i + 1))
+    return i < abstract.speaks and abstract.chance(i, "background") >= SURE
 
 
 def detailed(abstract: Abstract) -> Chosen:
@@ -143,7 +165,7 @@ def detailed(abstract: Abstract) -> Chosen:
     first_news = next((i for i in range(len(abstract.texts)) if _new(abstract, i)), -1)
     for i, text in enumerate(abstract.texts):
         role = abstract.role(i)
-        if is_headline(text):
+        if abstract.headlines[i]:
             if _of_the_field(abstract, i):
                 left_out.append((i, "of_the_field"))
                 continue
@@ -191,36 +213,6 @@ def detailed(abstract: Abstract) -> Chosen:
     return Chosen(pieces, absent, left_out)
 
 
-# The easy style -----------------------------------------------------------------------
-
-_HARD = re.compile(r"\d|[A-Z]{2}|[a-z][A-Z]|[()\[\]{}$\\^_=<>@/]|https?:|-based\b|\b\w+-\w+-\w+\b")
-_WHY = re.compile(
-    r"\b(?:important|matter\w*|need\w*|difficult\w*|hard|because|people|users?|everyday|crucial|real[- ]world"
-    r"|essential|costly|expensive|cost|slow\w*|useful|help\w*|struggl\w*|fail\w*|risk\w*|safe\w*|trust\w*"
-    r"|challeng\w*|problem\w*|wrong|mistakes?|limit\w*|lack\w*|without|makes? it|allow\w*|enabl\w*|goal)\b",
-    re.IGNORECASE,
-)
-SHORT, LONG = 8, 30
-"""Words of a plain sentence."""
-LETTERS = 6.2
-"""Letters of a plain sentence's words in the mean, at most."""
-LONG_WORD, LONG_SHARE = 12, 0.12
-"""Words of so many letters may be that share of a plain sentence."""
-
-
-def is_plain(text: str) -> bool:
-    """Whether a sentence is worded so that an outsider can read it and says why something matters.
-
-    No figure, acronym, camel-case name, bracket or formula; 8 to 30 words, short in the mean and
-    few of them long; and a word of need, difficulty, use or consequence.
-    """
-    words = re.findall(r"[A-Za-z']+", text[:2000])
-    if not SHORT <= len(words) <= LONG or _HARD.search(text) or not _WHY.search(text):
-        return False
-    long = sum(len(word) >= LONG_WORD for word in words)
-    return sum(map(len, words)) / len(words) <= LETTERS and long <= LONG_SHARE * len(words)
-
-
 def _main_result(abstract: Abstract, candidates: Sequence[int]) -> int:
     """The result to print where there is room for one: measured, the paper's own, early."""
 
@@ -236,12 +228,13 @@ def easy(abstract: Abstract) -> Chosen:
     """The summary (problem, what is new, main result) and the plain explanation of an abstract."""
     texts = abstract.texts
     everything = range(len(texts))
-    headlines = [i for i in everything if is_headline(texts[i]) and not _of_the_field(abstract, i)]
+    earlier = [i for i in everything if abstract.headlines[i] and _of_the_field(abstract, i)]
+    headlines = sorted({i for i in everything if abstract.headlines[i]} - set(earlier))
     news = [i for i in everything if _new(abstract, i)]
     named = [i for i in everything if _introduces_name(abstract, i)]
-    goals = [i for i in everything if abstract.role(i) == "objective" and i not in headlines]
+    goals = [i for i in everything if abstract.role(i) == "objective" and not abstract.headlines[i]]
     picked: set[int] = set()
-    bare = [i for i in news if i not in headlines]
+    bare = [i for i in news if not abstract.headlines[i]]
     plain_news = [i for i in bare if not _RELEASE.search(texts[i])] or bare or news or named or goals
     if plain_news:
         with_name = [i for i in plain_news if abstract.name and abstract.name in texts[i]]
@@ -274,7 +267,9 @@ def easy(abstract: Abstract) -> Chosen:
     plain = [
         i
         for i in everything
-        if is_plain(texts[i]) and abstract.role(i) in ("background", "objective") and i not in headlines
+        if is_plain(texts[i])
+        and abstract.role(i) in ("background", "objective")
+        and not abstract.headlines[i]
     ]
     unused = [i for i in plain if i not in picked][:2]
     pieces = {
@@ -283,7 +278,5 @@ def easy(abstract: Abstract) -> Chosen:
     }
     absent = {} if unused else {"plain": "plain_in_summary" if plain else "no_plain"}
     left_out = [(i, "easy_is_short") for i in headlines if i not in picked]
-    left_out += [
-        (i, "of_the_field") for i in everything if is_headline(texts[i]) and _of_the_field(abstract, i)
-    ]
+    left_out += [(i, "of_the_field") for i in earlier]
     return Chosen(pieces, absent, sorted(left_out))
