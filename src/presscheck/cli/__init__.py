@@ -12,6 +12,7 @@ from presscheck.errors import PresscheckError
 
 COMMANDS = {
     "edition": "Build a day's edition: Markdown, web page, feed and JSON",
+    "check": "Hold every statement of a digest against its paper",
 }
 """Verb → one line of help, so that ``--help`` imports none of them."""
 
@@ -91,4 +92,5 @@ def main() -> None:
     \b
     presscheck edition              the newest closed day
     presscheck edition 2024-07-31   that day, from the library, the network or what is shipped
+    presscheck check digest.md      anybody's digest, held against its papers
     """  # noqa: D301 - \b is click's mark for "do not rewrap"

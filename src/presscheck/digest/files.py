@@ -20,10 +20,19 @@ def read_digest_file(path: Path | str) -> tuple[Digest, ...]:
     Raises:
         BadInput: if it cannot be read, is not UTF-8, or is no digest.
     """
+    return read_digests(bytes_of(path), name="standard input" if str(path) == "-" else str(path))
+
+
+def bytes_of(path: Path | str) -> bytes:
+    """The content of a file, or of standard input for ``-``.
+
+    Raises:
+        BadInput: if it cannot be read.
+    """
     if str(path) == "-":
-        return read_digests(sys.stdin.buffer.read(), name="standard input")
+        return sys.stdin.buffer.read()
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except IsADirectoryError:
         raise BadInput(
             f"{path} is a folder, need a digest", hint=f"give the files in it: {path}/*.md"
@@ -31,7 +40,6 @@ def read_digest_file(path: Path | str) -> tuple[Digest, ...]:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise BadInput(f"{path} cannot be read: {why}") from None
-    return read_digests(data, name=str(path))
 
 
 def read_digests(data: bytes, *, name: str) -> tuple[Digest, ...]:

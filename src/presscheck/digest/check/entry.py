@@ -297,12 +297,13 @@ def _verdict(
     unsupported. What is about the paper and has a detail that the abstract lacks is
     beyond it, unless the full text was there to look.
     """
-    kinds = {finding.kind for finding in told}
-    if "foreign_statement" in kinds:
+    if any(finding.kind == "foreign_statement" for finding in told):
         return "unsupported"
-    if kinds - FORM:
+    # A name or number that an abstract lacks, with nothing there that it stands for, contradicts nothing.
+    lacking = [f for f in told if f.kind in ("name", "number") and not f.expected and not complete]
+    if {finding.kind for finding in told if finding not in lacking} - FORM:
         return "conflict"
-    if beyond:
+    if beyond or lacking:
         return "beyond"
     if belonging < CARRIED or doubts:
         return "unsupported" if complete and belonging < CARRIED else "beyond"
