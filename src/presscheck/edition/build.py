@@ -76,7 +76,9 @@ def build_day(day: Day, order: Order) -> Built:
     if not order.refresh and published_inputs(order.out, day.date) == inputs:
         told = {name: getattr(day, name) for name in ("date", "taken", "state", "papers", "problems")}
         return build_edition(Edition(**told, inputs=inputs), order)
-    return build_edition(assemble(day, order.languages, order.styles), order)
+    from presscheck.digest.check.annotate import annotate
+
+    return build_edition(annotate(assemble(day, order.languages, order.styles)), order)
 
 
 def build_days(days: Iterable[Day], order: Order, workers: int | None = None) -> Iterator[Built]:

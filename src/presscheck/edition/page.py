@@ -17,7 +17,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 from presscheck import __version__
-from presscheck.edition import front, view, words
+from presscheck.edition import front, marks, view, words
 from presscheck.types import LANGUAGES, Edition, Language, Style
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def render_edition(
         home="../index.html" if files else "#main",
         edition=edition,
         items=view.items(edition),
+        score=marks.score(edition.entries),
         thumbnails=thumbnails,
         files=files,
         writers=writers,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import NamedTuple
 
+from presscheck.edition.marks import Mark, mark_of, marks_of_entry
 from presscheck.edition.references import Reference, Referrer, source_address, web_address
 from presscheck.edition.words import say
 from presscheck.types import SECTIONS, Edition, Entry, Language, Paper, Section, Statement, Style
@@ -26,6 +27,7 @@ class Line(NamedTuple):
 
     text: str
     references: tuple[Reference, ...]
+    mark: Mark | None = None
 
 
 class Voice(NamedTuple):
@@ -62,6 +64,8 @@ class Block(NamedTuple):
     parts: tuple[Part, ...]
     notes: tuple[Voice, ...]
     writers: tuple[tuple[Language, str], ...]
+    marks: tuple[tuple[Language, tuple[Mark, ...]], ...] = ()
+    """What the check says of an entry as a whole."""
 
 
 class Link(NamedTuple):
@@ -197,6 +201,7 @@ def _block(refer: Referrer, style: Style, entries: Sequence[tuple[Language, Entr
     remarks: list[Remark] = []
     notes: list[Voice] = []
     writers: list[tuple[Language, str]] = []
+    marks: list[tuple[Language, tuple[Mark, ...]]] = []
     sections: dict[str, dict[Language, Voice]] = {key: {} for key in SECTIONS[style]}
     for language, entry in entries:
         if entry is None:
@@ -218,12 +223,14 @@ def _block(refer: Referrer, style: Style, entries: Sequence[tuple[Language, Entr
             notes.append(Voice(language, _lines(refer, entry.notes, language)))
         if entry.writer:
             writers.append((language, entry.writer))
+        if entry.findings:
+            marks.append((language, marks_of_entry(entry)))
     parts = tuple(
         Part(key, "" if key in SECTIONS[style] else key, tuple(voices.values()))
         for key, voices in sections.items()
         if voices
     )
-    return Block(style, tuple(remarks), parts, tuple(notes), tuple(writers))
+    return Block(style, tuple(remarks), parts, tuple(notes), tuple(writers), tuple(marks))
 
 
 def _same_reason(sections: Sequence[Section]) -> str:
@@ -234,7 +241,11 @@ def _same_reason(sections: Sequence[Section]) -> str:
 
 def _lines(refer: Referrer, statements: Sequence[Statement], language: Language) -> tuple[Line, ...]:
     return tuple(
-        Line(said.text, tuple(refer(evidence, said.text, language) for evidence in said.evidence))
+        Line(
+            said.text,
+            tuple(refer(evidence, said.text, language) for evidence in said.evidence),
+            mark_of(said, language),
+        )
         for said in statements
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -51,18 +51,3 @@ def _section(section: Section, said: Iterator[StatementReport]) -> Section:
 
 def _with(statement: Statement, said: StatementReport) -> Statement:
     return msgspec.structs.replace(statement, verdict=said.verdict, findings=said.findings)
-
-
-def score(entries: Iterable[Entry]) -> dict[str, int]:
-    """How many statements have each verdict; those that were not checked count under an empty one."""
-    counts: dict[str, int] = {}
-    for statement in _statements(entry.sections for entry in entries):
-        counts[statement.verdict] = counts.get(statement.verdict, 0) + 1
-    return counts
-
-
-def _statements(of_entries: Iterable[tuple[Section, ...]]) -> Iterable[Statement]:
-    for sections in of_entries:
-        for section in sections:
-            if section.key != "fields":
-                yield from section.statements
