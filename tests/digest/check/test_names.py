@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import re
 import time
+from itertools import islice
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from presscheck.digest.check.acronyms import check_expansions
 from presscheck.digest.check.names import (
     SourceNames,
     check_names,
@@ -138,6 +144,19 @@ def test_an_entry_that_never_names_its_system_is_found() -> None:
 
 def test_a_source_against_itself_has_no_finding() -> None:
     assert [f for sentence in ABSTRACT for f in check_names(sentence, SOURCE)] == []
+
+
+@pytest.mark.shared
+def test_real_abstracts_against_themselves_have_no_finding(shared_data: Path) -> None:
+    with gzip.open(shared_data / "daily_papers_2024-05_2026-03.jsonl.gz", "rt", encoding="utf-8") as lines:
+        papers = [json.loads(line) for line in islice(lines, 0, 3000, 15)]
+    wrong = []
+    for paper in papers:
+        sentences = re.split(r"(?<=[.!?])\s+", " ".join(paper["summary"].split()))
+        source = SourceNames(sentences, paper["title"])
+        for sentence in sentences:
+            wrong += [*check_names(sentence, source), *check_expansions(sentence, sentences)]
+    assert wrong == []
 
 
 @given(st.text(max_size=300))

@@ -258,7 +258,10 @@ def belongs(
 
 
 FOREIGN = 0.5
-"""A statement whose `belongs` is lower must be taken for another paper's."""
+"""A statement whose `belongs` is lower must be taken for another paper's, or for a detail that the
+source does not have: of Korean statements whose own sentence is taken out, one third is under it."""
+FOREIGN_LAY = 0.05
+"""The same for an explanation in lay words, where little of the source's vocabulary is left."""
 
 
 def entry_belongs(probabilities: Sequence[float]) -> float:
