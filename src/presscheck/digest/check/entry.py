@@ -25,6 +25,7 @@ from presscheck.digest.check.form import (
 from presscheck.digest.check.names import check_names, name_absent
 from presscheck.digest.check.numbers import compare_numbers
 from presscheck.digest.check.overrule import finding_key
+from presscheck.digest.check.quantities import quantities
 from presscheck.digest.check.relations import check_relations
 from presscheck.digest.check.report import (
     EntryReport,
@@ -41,6 +42,8 @@ SURE = 0.5
 """A finding from here on is told; below, it is a doubt."""
 CARRIED = 0.5
 """A statement is supported if it is at least this likely to be about the paper."""
+TELLING_DIGITS = 3
+"""Digits of a statement's figures, one-digit counts apart, from which on agreement is no accident."""
 FORM = frozenset({"residue", "register", "empty_section"})
 """Kinds that make a statement worth mending without making it contradict the source."""
 
@@ -189,6 +192,9 @@ class EntryCheck:
         findings += _stale(statement.evidence, source)
         if register is not None:
             findings.append(register)
+        if _figures_agree(text, findings) and not beyond:
+            # The same figures under another wording: vectors see the wording only.
+            belonging = max(belonging, 1 - belonging)
         if belonging < evidence_room.FOREIGN and not beyond:
             findings.append(
                 Finding(
@@ -263,6 +269,14 @@ class EntryCheck:
             statements=tuple(statements),
             overruled=aside,
         )
+
+
+def _figures_agree(text: str, findings: Sequence[Finding]) -> bool:
+    """Whether a statement has figures that no other paper has by chance, and the source has them all."""
+    if any(finding.kind in ("number", "magnitude", "unit") for finding in findings):
+        return False
+    figures = [sum(c.isdigit() for c in quantity.written) for quantity in quantities(text)]
+    return sum(count for count in figures if count > 1) >= TELLING_DIGITS
 
 
 def _beyond(evidence: Sequence[Evidence]) -> bool:
