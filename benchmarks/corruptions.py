@@ -37,7 +37,8 @@ Kind = Literal["number", "number_word", "magnitude", "name", "foreign"]
 Part = Literal["tune", "report"]
 
 _NUMBER = re.compile(
-    r"(?<![A-Za-z0-9_.,@^+\-‑–])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?) ?(조|억|만|천|백만|[BMKTk](?![A-Za-z0-9-]))?(?![A-Za-z0-9_^]|[-‑]\w|\.\d)"
+    r"(?<![A-Za-z0-9_.,@^+\-‑–])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?) ?(조|억|만|천|백만"
+    r"|[BMKTk](?![A-Za-z0-9-]))?(?![A-Za-z0-9_^]|[-‑]\w|\.\d)"
 )
 _SCALES = {
     "조": 1e12,
@@ -54,7 +55,8 @@ _SCALES = {
 _TRADES = {"조": "억", "억": "만", "만": "억", "백만": "억", "B": "M", "M": "B", "K": "M", "k": "M", "T": "B"}
 _ENGLISH = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _SOURCE_NUMBER = re.compile(
-    r"(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)(?:[ -]?(thousand|million|billion|trillion)\b|([BMKTk])(?![A-Za-z0-9]))?"
+    r"(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)(?:[ -]?(thousand|million|billion|trillion)\b"
+    r"|([BMKTk])(?![A-Za-z0-9]))?"
 )
 _WORDS = ("두", "세", "네", "다섯", "여섯", "일곱", "여덟")
 _WORD = re.compile(r"(?<![가-힣])(두|세|네|다섯|여섯|일곱|여덟)(?= ?(?:가지|단계|개의|종류|배))")

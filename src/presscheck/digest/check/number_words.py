@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log10
 
+from presscheck.digest.check.number_pool import Pool, Sourced
 from presscheck.digest.check.quantities import Quantity, render_en, render_ko
-from presscheck.types import Language
+from presscheck.types import Finding, Language
 
 _UNITS_KO = {
     "percent": "%", "pp": "%p", "points": "점", "times": "배", "years": "년", "months": "개월", "weeks": "주",
-    "days": "일", "hours": "시간", "minutes": "분", "seconds": "초", "ms": "ms", "USD": "달러", "cents": "센트",
+    "days": "일", "hours": "시간", "minutes": "분", "seconds": "초", "ms": "ms", "USD": "달러",
+    "cents": "센트",
     "KRW": "원", "EUR": "유로", "CNY": "위안", "bits": "비트", "degrees": "도", "place": "위",
 }  # fmt: skip
 _UNITS_EN = {
@@ -21,7 +24,8 @@ _HEDGES_KO = {
     "up to": "최대 {}",
 }  # fmt: skip
 _HEDGES_EN = {
-    "about": "about {}", "over": "over {}", "at least": "at least {}", "under": "under {}", "at most": "at most {}",
+    "about": "about {}", "over": "over {}", "at least": "at least {}", "under": "under {}",
+    "at most": "at most {}",
     "up to": "up to {}",
 }  # fmt: skip
 _EMPHASIS = (
@@ -85,3 +89,55 @@ def says(stated: Quantity, source: Quantity, language: Language) -> str:
         if abs(power - round(power)) < 0.03 and round(power):
             words += f", a factor of {10 ** abs(round(power)):,} {'too much' if power > 0 else 'too little'}"
     return words
+
+
+def worded(
+    kind: str,
+    stated: Quantity,
+    found: Sourced,
+    sure: float,
+    note: str,
+    language: Language,
+    places: Sequence[str],
+) -> Finding:
+    """A finding with what the source says and where."""
+    place = places[found.piece] if found.piece < len(places) else f"sentence {found.piece + 1}"
+    return Finding(
+        kind=kind,
+        text=stated.text,
+        start=stated.start,
+        end=stated.end,
+        expected=printed(found.quantity, language),
+        why=f"{note}: {says(stated, found.quantity, language)} ({place})",
+        sure=sure,
+    )
+
+
+def missing(stated: Quantity, sure: float) -> Finding:
+    """A number that nothing in the source could stand for."""
+    return Finding(
+        kind="number",
+        text=stated.text,
+        start=stated.start,
+        end=stated.end,
+        why="the source has no such number",
+        sure=sure,
+    )
+
+
+def conflict(stated: Quantity, candidates: Sequence[Sourced], pool: Pool) -> Finding | None:
+    """The source itself gives two values for one thing."""
+    for found in candidates:
+        rival = pool.rival(found)
+        if rival is not None:
+            one, other = found.quantity.text, rival.quantity.text
+            return Finding(
+                kind="source_conflict",
+                text=stated.text,
+                start=stated.start,
+                end=stated.end,
+                expected=f"{one} / {other}",
+                why=f"the source says {one} in one place and {other} in another",
+                sure=0.6,
+            )
+    return None

@@ -8,22 +8,27 @@ from bisect import bisect_right
 _REFERENCE = re.compile(
     r"https?://[^\s)>\]]{1,2000}|www\.[^\s)>\]]{1,2000}"
     r"|\barXiv[: ]?\d{4}\.\d{4,5}(?:v\d+)?|\b\d{4}\.\d{5}(?:v\d+)?\b|\b10\.\d{4,9}/\S{1,200}"
-    r"|\b(?:Section|Sec\.|Table|Tab\.|Figure|Fig\.|Equation|Eq\.|Appendix|Algorithm|Theorem|Lemma|Chapter)s? ?\(?\d+(?:\.\d+){0,3}\)?"
+    r"|\b(?:Section|Sec\.|Table|Tab\.|Figure|Fig\.|Equation|Eq\.|Appendix|Algorithm|Theorem|Lemma"
+    r"|Chapter)s? ?\(?\d+(?:\.\d+){0,3}\)?"
     r"|(?:그림|표|섹션|수식|부록|정리|식) ?\(?\d+(?:\.\d+){0,3}\)?(?!\d|[개명장%배])"
     r"|\((?:[^()\n]{0,80}(?:et al\.|등)?,? )(?:19|20)\d\d[a-z]?\)"
     r"|\[\d{1,3}(?:, ?\d{1,3}){0,20}\]"
     r"|(?:(?<=^)|(?<=[\s(:;,]))\(?(?:\d{1,2}|[ivx]{1,4})\)(?=[\s가-힣A-Za-z]|$)"
     r"|\b(?i:top|pass|recall|hits?|precision|acc|maj|avg|mean|best|r|k|ndcg)(?:[-@]| @)\d+(?![\d.]*%)"
-    r"|\d{1,4}-\d{1,2}-\d{1,2}(?!\d)|\d{1,2}:\d\d(?::\d\d)?(?!\d)|\d+(?:\.\d+){2,}"
+    r"|(?<!\d)\d{1,4}-\d{1,2}-\d{1,2}(?!\d)|(?<!\d)\d{1,2}:\d\d(?::\d\d)?(?!\d)|(?<![\d.])\d{1,9}(?:\.\d{1,9}){2,9}"
     r"|\b24/7\b|[12]-?인칭|3인칭|\b[12]차(?![원])"
 )
 _LIST_MARK = re.compile(r"(?:^|(?<=[.:;!?] ))\d{1,2}\.(?=\s|$)")
 _CAPITAL = re.compile(r"(?:^|[^A-Za-z0-9])((?=[A-Za-z0-9.+-]*[A-Z])[A-Za-z][A-Za-z0-9.+-]*) $")
 _COMMON = frozenset(
-    "over with our the these those all using across on in at for from to by of about around approximately nearly "
-    "roughly only just up and a an among after under between within we trained including covering spanning featuring "
-    "comprising containing less more most least at than first we're its it they this that each every both given "
-    "extensive experiments results code total ~ gpus gpu fid bleu psnr ssim map miou auc f1 iou wer cer rouge acc "
+    "over with our the these those all using across on in at for from to by of about around "
+    "approximately nearly "
+    "roughly only just up and a an among after under between within we trained including covering "
+    "spanning featuring "
+    "comprising containing less more most least at than first we're its it they this that each "
+    "every both given "
+    "extensive experiments results code total ~ gpus gpu fid bleu psnr ssim map miou auc f1 iou "
+    "wer cer rouge acc "
     "average avg elo top".split()
 )
 

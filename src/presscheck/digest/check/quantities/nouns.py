@@ -17,7 +17,7 @@ _ROWS = {
     "benchmarks": "benchmark|벤치마크",
     "tasks": "task|작업|과제|태스크",
     "languages": "language(?! model)|언어(?! ?모델)",
-    "questions": "question|quer(?:y|ies)|질문|질의|문항|쿼리",
+    "questions": "question|query|queries|질문|질의|문항|쿼리",
     "problems": "problem|문제|puzzle|퍼즐",
     "answers": "answer|response|답변|응답",
     "pairs": "pair|쌍|triplet",
@@ -29,7 +29,8 @@ _ROWS = {
     "documents": "document|page|문서|페이지",
     "sentences": "sentence|문장",
     "words": "word|단어|어휘",
-    "people": "people|participant|user|expert|annotator|student|tutor|human|speaker|subject|참가자|사용자|전문가|학생|튜터|화자|사람|명",
+    "people": "people|participant|user|expert|annotator|student|tutor|human|speaker|subject"
+    "|참가자|사용자|전문가|학생|튜터|화자|사람|명",
     "gpus": "gpu|h100|a100|h800|rtx|v100|그래픽",
     "dimensions": "dimension|aspect|axis|axes|perspective|차원|측면|관점|축",
     "scenes": "scene(?!rio)|장면",
@@ -76,7 +77,7 @@ _ROWS = {
     "findings": "finding|insight|발견|통찰",
     "scores": "score|점수",
     "theorems": "theorem|lemma|정리(?!하)",
-    "cities": "cit(?:y|ies)|도시",
+    "cities": "city|cities|도시",
     "levels": "level|tier|수준|레벨|등급",
     "patterns": "pattern|modes?(?![a-z])|패턴|모드",
     "signals": "signal|신호",
@@ -120,9 +121,23 @@ _ROWS = {
     "points": "point|포인트",
     "prices": "cost|비용",
 }
-_NOUN = re.compile(
-    "|".join(f"(?P<{name}>(?<![A-Za-z])(?:{forms}))" for name, forms in _ROWS.items()), re.IGNORECASE
-)
+
+
+def _compile() -> tuple[re.Pattern[str], dict[str, str]]:
+    """One pattern over all stems, forked by first letter so that few are tried at one place."""
+    forks: dict[str, list[str]] = {}
+    kinds: dict[str, str] = {}
+    for kind, forms in _ROWS.items():
+        for form in forms.split("|"):
+            group = f"g{len(kinds)}"
+            kinds[group] = kind
+            forks.setdefault(form[0], []).append(f"(?P<{group}>{form[1:]})")
+    latin = "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in forks.items() if first.isascii())
+    hangul = "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in forks.items() if not first.isascii())
+    return re.compile(f"(?<![A-Za-z])(?:{latin})|(?=[가-힣])(?:{hangul})", re.IGNORECASE), kinds
+
+
+_NOUN, _KINDS = _compile()
 _WINDOW_AFTER, _WINDOW_BEFORE = 60, 18
 _HARD_STOP = re.compile(r"[.;:!?()\[\]]|,(?! [a-z-]+ed\b)|\d")
 _SOFT_STOP = re.compile(
@@ -146,9 +161,11 @@ def nouns_near(text: str, start: int, end: int) -> frozenset[str]:
         # The phrase ends at the first connecting word behind its first noun.
         soft = _SOFT_STOP.search(following, found[0].start())
         last = soft.start() if soft else len(following)
-        return frozenset(match.lastgroup or "" for match in found if match.start() <= last)
+        return frozenset(_KINDS[match.lastgroup or ""] for match in found if match.start() <= last)
     before = text[max(0, start - _WINDOW_BEFORE) : start]
     if not re.search(r"[가-힣]", before):
         return frozenset()
-    last = list(_BEFORE_STOP.finditer(before))
-    return frozenset(match.lastgroup or "" for match in _NOUN.finditer(before, last[-1].end() if last else 0))
+    stops = list(_BEFORE_STOP.finditer(before))
+    return frozenset(
+        _KINDS[match.lastgroup or ""] for match in _NOUN.finditer(before, stops[-1].end() if stops else 0)
+    )

@@ -44,7 +44,8 @@ _IMPLIED = {
     "quadrupedal": 4.0, "quartet": 4.0, "octree": 8.0, "single": 1.0, "dozen": 12.0,
 }  # fmt: skip
 _SCALE = re.compile(
-    r"[ ‐‑-]?(?i:thousand|million|billion|trillion|hundred)(?![A-Za-z])|(?:\\,)?(?:bn|mn|[KkMBbTG])(?![A-Za-z0-9])"
+    r"[ ‐‑-]?(?i:thousand|million|billion|trillion|hundred)(?![A-Za-z])|(?:\\,)?(?:bn|mn"
+    r"|[KkMBbTG])(?![A-Za-z0-9])"
 )
 _WORD = re.compile(
     r"(?<![A-Za-z0-9])(?:"

@@ -28,7 +28,8 @@ PERCENT = Unit(name="percent", dimension="percent")
 # A look-ahead keeps a short Korean unit from the words that begin like it: 분 is
 # minutes, 분야 a field; 장 is a sheet, 장면 a scene.
 _ROWS: tuple[tuple[str, Dimension, float, str], ...] = (
-    ("pp", "points", 1, r"%p\b|%P\b|%p(?=[가-힣])|% ?-?points?\b|% ?포인트|퍼센트 ?포인트|percentage[ -]points?\b"
+    ("pp", "points", 1, r"%p\b|%P\b|%p(?=[가-힣])|% ?-?points?\b|% ?포인트|퍼센트 ?포인트"
+        r"|percentage[ -]points?\b"
      r"|percent points?\b|p\.p\.|pp\b"),
     ("percent", "percent", 1, r"\\?[%％]|per ?cent\b|퍼센트|프로(?![가-힣])"),
     ("ms", "time", 1e-3, r"milliseconds?\b|ms\b|ms(?=[가-힣])|밀리 ?초"),
@@ -39,7 +40,8 @@ _ROWS: tuple[tuple[str, Dimension, float, str], ...] = (
     ("months", "time", 2_629_800, r"-?months?\b|개월|달(?![성러려라])"),
     ("weeks", "time", 604_800, r"-?weeks?\b|주(?=간|일|차|의 |[ ,.)]|$)(?! ?요)"),
     ("days", "time", 86_400, r"-?days?\b|일(?=간|의 |동안|이내|[ ,.)]|$)"),
-    ("hours", "time", 3_600, r"-?hours?\b|(?:GPU|CPU|TPU|A100|H100|H800)s?[ -]?hours?\b|GPU ?시간|hrs?\b|시간|h\b"),
+    ("hours", "time", 3_600, r"-?hours?\b|(?:GPU|CPU|TPU|A100|H100|H800)s?[ -]?hours?\b|GPU ?시간"
+        r"|hrs?\b|시간|h\b"),
     ("minutes", "time", 60, r"-?minutes?\b|mins?\b|분(?![야포할석류기위산리자절의해별화광쟁배명반])"),
     ("seconds", "time", 1, r"-?seconds?\b|secs?\b|초(?![과기점고대거월안록급])|s\b"),
     ("KB", "data", 1e3, r"[Kk]i?B\b|킬로바이트"),
@@ -67,7 +69,8 @@ _ROWS: tuple[tuple[str, Dimension, float, str], ...] = (
     ("degrees", "angle", 1, r"-?degrees?\b|°|도(?![메구달로입출시표전움약형])"),
     ("px", "pixels", 1, r"px\b|pixels?\b|픽셀|p\b"),
     ("points", "points", 1, r"-?points?\b|pts?\b|점(?![수검진차])|포인트"),
-    ("times", "times", 1, r"[x×](?![A-Za-z0-9]| ?\d)|[- ]?fold\b|times(?! ?\d)(?![a-z]*[A-Z])|배(?![치경포열제터분])|곱절"),
+    ("times", "times", 1, r"[x×](?![A-Za-z0-9]| ?\d)|[- ]?fold\b|times(?! ?\d)(?![a-z]*[A-Z])"
+        r"|배(?![치경포열제터분])|곱절"),
     ("USD", "money", 1, r"dollars?\b|USD\b|달러"),
     ("cents", "money", 0.01, r"cents?\b|센트"),
     ("KRW", "money", 0.00072, r"won\b|KRW\b|원(?![본칙인시격래천리형활소])"),
@@ -83,7 +86,8 @@ _UNIT = re.compile(
 _UNITS = {f"u{number}": Unit(name=row[0], dimension=row[1], worth=row[2]) for number, row in enumerate(_ROWS)}
 _GAP = re.compile(r" ?-?")
 _COUNTER = re.compile(
-    r" ?(?:개(?![선발념별체인방월요입편량괄])|가지|명(?![령시확제])|번(?![역째거])|회(?![전귀의로])|편(?![향집])"
+    r" ?(?:개(?![선발념별체인방월요입편량괄])|가지|명(?![령시확제])|번(?![역째거])"
+    r"|회(?![전귀의로])|편(?![향집])"
     r"|장(?![면기치점르애문비벽])|종류|종(?![합단래])|건(?!강)|곳|쌍|층|단계|차원|대(?![규상부화형안비응표체조한])|세트"
     r"|군데|권|마리|행|열|인(?![식공간코터])|자리|페이지|턴|프레임|토큰|파라미터|매개 ?변수)"
 )
