@@ -57,8 +57,8 @@ _IMPLIED_VALUES = {"삼": 3.0, "단": 1.0, "일": 1.0}
 def scaled(text: str, digits: re.Match[str]) -> tuple[float, float, str, int] | None:
     """Digits with Korean magnitudes behind them: value, step, the first magnitude, end.
 
-    ``2억 8,900만`` is one number; ``1만 3개`` is 10,000 and 3, since the tail of a
-    number is glued to it or fills the place below.
+    ``2억 8,900만`` and ``473만 1`` are one number each, ``1만 2만`` are two: a tail
+    stands below the place before it.
     """
     value, step = worth(digits.group())
     segment = _SEGMENT.match(text, digits.end())
@@ -74,9 +74,8 @@ def scaled(text: str, digits: re.Match[str]) -> tuple[float, float, str, int] | 
             break
         part, part_step = worth(more.group(1))
         factor = SMALL.get(more.group(3), 1.0) * LARGE.get(more.group(4), 1.0)
-        glued = not more.group().startswith(" ")
         stop = more.end() if factor > 1 else more.end(1)
-        if factor >= place or part * factor >= place or (factor == 1 and not glued and part * 10 < place):
+        if factor >= place or part * factor >= place:
             break
         if not _ends_number(text, stop):
             break

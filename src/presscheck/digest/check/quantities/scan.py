@@ -145,7 +145,7 @@ def _quantity(text: str, numeral: Numeral, previous: Quantity | None) -> Quantit
         if hedge is None or hedge == "about" and behind in ("over", "at least", "under", "at most"):
             hedge = behind
         per = _per(text, begin, end)
-        around = text[max(0, begin - 22) : end + 26].lower()
+        around = text[max(0, begin - 36) : end + 26].lower()
         if unit.dimension in ("percent", "points"):
             relative = (
                 "relative" if "relative" in around or "상대" in around
