@@ -1,0 +1,1 @@
+"""The check: every statement of a digest held against its paper, part by part, then joined."""

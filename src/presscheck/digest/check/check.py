@@ -9,6 +9,7 @@ from presscheck.digest.check.entry import EntryCheck, Parts
 from presscheck.digest.check.form import (
     check_register,
 )
+from presscheck.digest.check.names import system_name
 from presscheck.digest.check.report import (
     DigestReport,
 )
@@ -68,15 +69,20 @@ def check_digest(
         overruled: Keys of findings that a person has set aside (``overrule.finding_key``).
     """
     run = parts or Parts()
-    checks = [EntryCheck(entry, digest, papers.source(entry), run, overruled) for entry in digest.entries]
+    sources = [papers.source(entry) for entry in digest.entries]
+    systems = [system_name(source.paper.title) if source else None for source in sources]
+    checks = [
+        EntryCheck(entry, digest, source, run, overruled, {name for name in systems if name and name != own})
+        for entry, source, own in zip(digest.entries, sources, systems, strict=True)
+    ]
     flat = [text for check in checks for text in check.texts]
     # What is quoted word for word needs no search for its evidence, so an entry of quotes is not encoded.
     encoded = [check for check in checks if check.wants_vectors] if run.vectors else []
     vectors = None
     if encoded:
-        sources = [check.source for check in encoded if check.source is not None]
+        wanted = [check.source for check in encoded if check.source is not None]
         vectors = encode_all(
-            sources, [text for check in encoded for text in check.texts], encoder or _default()
+            wanted, [text for check in encoded for text in check.texts], encoder or _default()
         )
     registers = check_register(flat) if digest.language == "ko" else [None] * len(flat)
     reports, at, row = [], 0, 0

@@ -22,7 +22,7 @@ from presscheck.digest.check.form import (
     check_sections,
     says_nothing,
 )
-from presscheck.digest.check.names import check_names, name_absent
+from presscheck.digest.check.names import check_names, introduced, name_absent
 from presscheck.digest.check.numbers import compare_numbers
 from presscheck.digest.check.overrule import finding_key
 from presscheck.digest.check.quantities import quantities
@@ -38,10 +38,29 @@ from presscheck.digest.check.source import PaperSource
 from presscheck.digest.headline import is_headline
 from presscheck.types import Digest, Entry, Evidence, Finding, Head, Paper, Statement
 
+CARRYING = 0.2
+"""A sentence of the source that is at least this likely the one is searched for the statement's numbers."""
 SURE = 0.5
 """A finding from here on is told; below, it is a doubt."""
 CARRIED = 0.5
 """A statement is supported if it is at least this likely to be about the paper."""
+FOREIGN = 0.3
+"""A statement that is less likely about the paper is told to be another's. Of own statements of real Korean
+entries 0.1 % have less, of another paper's 95 %."""
+FOREIGN_POINTED = 0.02
+"""The same for a statement that says itself which sentence carries it: three quarters of another paper's
+statements have less."""
+FOREIGN_LAY_POINTED = 0.001
+"""The same for such a sentence of a plain explanation, which may be an analogy: two fifths have less."""
+SURELY_FOREIGN = 0.95
+"""Below that it may be a detail of the full text: beyond the abstract rather than unsupported."""
+NOT_THIS_PAPER_UNNAMED = 0.9
+"""Below it an entry that never names its paper's system is not about the paper. Of 859 real Korean entries
+none had less than 0.995 with its own paper, and 99.5 % had less than 0.9 with another one."""
+NOT_THIS_PAPER_POINTED = 0.2
+"""The same for an entry whose statements say themselves which sentences of the abstract carry them."""
+BEYOND_ABSTRACT = frozenset({"number", "magnitude", "unit", "hedge", "name", "relation", "negation"})
+"""Kinds that an abstract cannot settle for a statement that points to the full text."""
 TELLING_DIGITS = 3
 """Digits of a statement's figures, one-digit counts apart, from which on agreement is no accident."""
 FORM = frozenset({"residue", "register", "empty_section"})
@@ -73,15 +92,18 @@ class EntryCheck:
         source: PaperSource | None,
         run: Parts,
         overruled: Collection[str],
+        others: Collection[str] = (),
     ) -> None:
         self.entry, self.digest, self.source, self.run = entry, digest, source, run
-        self.overruled = overruled
+        self.overruled, self.others = overruled, others
         statements = _statements(entry)
         self.sections = [section for section, _ in statements]
         self.statements = [statement for _, statement in statements]
         self.texts = [statement.text for statement in self.statements]
         self.quoted = [source.quotes(text) if source else None for text in self.texts]
         """The index of the sentence that a statement is quoted from, or None."""
+        self.introduced = introduced(self.texts) if run.names else ()
+        """Names that the entry itself explains."""
 
     @property
     def wants_vectors(self) -> bool:
@@ -116,8 +138,9 @@ class EntryCheck:
             for n, index in enumerate(self.quoted):
                 if index is not None:
                     found[n], alone[n], around[n] = [(index, 1.0)], 1.0, 1.0
-            belonging = evidence_room.entry_belongs(alone)
-            if belonging < evidence_room.FOREIGN and not self._points_beyond():
+            told = [p for n, p in enumerate(alone) if self._tells_of_the_paper(n)]
+            belonging = evidence_room.entry_belongs(told)
+            if belonging < self._least_of_the_whole(paper):
                 return self._not_this_paper(form, found, 1 - belonging)
         form += self._of_the_whole(paper, source)
         reports = [
@@ -125,10 +148,20 @@ class EntryCheck:
         ]
         return self._report(form, reports, "")
 
-    def _points_beyond(self) -> bool:
-        """Whether most statements point to the full text: an abstract cannot disown these."""
-        beyond = sum(_beyond(statement.evidence) for statement in self.statements)
-        return 2 * beyond > len(self.statements)
+    def _tells_of_the_paper(self, n: int) -> bool:
+        """Whether a statement can tell what the entry is about.
+
+        One that points to the full text may be about what the abstract lacks; a plain
+        explanation speaks of the world in words that the paper does not use.
+        """
+        return self.sections[n] != "plain" and not _beyond(self.statements[n].evidence)
+
+    def _least_of_the_whole(self, paper: Paper) -> float:
+        """How likely the entry as a whole must be about its paper."""
+        if any(evidence.source == "abstract" for one in self.statements for evidence in one.evidence):
+            return NOT_THIS_PAPER_POINTED
+        unnamed = name_absent(self.texts, paper.title, paper.abstract) is not None
+        return NOT_THIS_PAPER_UNNAMED if unnamed else evidence_room.FOREIGN
 
     def _not_this_paper(
         self, form: list[Finding], found: list[list[tuple[int, float]]], sure: float
@@ -169,18 +202,21 @@ class EntryCheck:
     ) -> StatementReport:
         statement, text = self.statements[n], self.texts[n]
         declared = [e.sentence - 1 for e in statement.evidence if e.source == "abstract" and e.sentence]
-        carrying = [index for index, score in found if score >= 0.2] or [index for index, _ in found[:1]]
+        carrying = [index for index, score in found if score >= CARRYING]
         findings: list[Finding] = []
         if self.run.quantities:
             findings += compare_numbers(
                 text,
                 [*source.texts, source.paper.title],
-                evidence=[i for i in {*declared, *carrying} if i < len(source.texts)],
+                evidence=[i for i in {*declared, *carrying} if i < len(source.texts)] if found else None,
                 language=self.digest.language,
                 complete=source.complete,
+                places=source.places,
             )
         if self.run.names:
-            findings += check_names(text, source.names, full=source.complete)
+            findings += check_names(
+                text, source.names, known=self.others, explained=self.introduced, full=source.complete
+            )
             findings += check_expansions(text, [source.paper.title, *source.texts])
         if found:
             findings += check_relations(text, source.texts[found[0][0]], found[0][1])
@@ -188,23 +224,15 @@ class EntryCheck:
         beyond = _beyond(statement.evidence) and not source.complete
         if beyond:
             # It points to the full text, so what the abstract lacks is no error.
-            findings = [f for f in findings if f.kind not in ("number", "name", "hedge", "unit", "relation")]
+            findings = [f for f in findings if f.kind not in BEYOND_ABSTRACT]
         findings += _stale(statement.evidence, source)
         if register is not None:
             findings.append(register)
         if _figures_agree(text, findings) and not beyond:
             # The same figures under another wording: vectors see the wording only.
             belonging = max(belonging, 1 - belonging)
-        if belonging < evidence_room.FOREIGN and not beyond:
-            findings.append(
-                Finding(
-                    kind="foreign_statement",
-                    text=text[:200],
-                    end=min(len(text), 200),
-                    why="nothing in the source is about this: it may belong to another paper",
-                    sure=round(1 - belonging, 3),
-                )
-            )
+        if belonging < self._least(n) and not beyond:
+            findings.append(_foreign(text, belonging, complete=source.complete))
         doubts = [f for f in findings if f.sure < SURE]
         told, aside = self._told(findings, text)
         verdict = _verdict(told, doubts, belonging, beyond=beyond, complete=source.complete)
@@ -226,6 +254,18 @@ class EntryCheck:
         sure = [finding for finding in findings if finding.sure >= SURE]
         aside = [f for f in sure if finding_key(self.entry.paper, f, text) in self.overruled]
         return tuple(f for f in sure if f not in aside), tuple(aside)
+
+    def _least(self, n: int) -> float:
+        """How likely a statement must be about the paper.
+
+        Less is asked of a plain explanation, which has few of the source's words, and of a
+        statement that says itself which sentence carries it.
+        """
+        pointed = any(evidence.source == "abstract" for evidence in self.statements[n].evidence)
+        lay = self.sections[n] == "plain"
+        if pointed:
+            return FOREIGN_LAY_POINTED if lay else FOREIGN_POINTED
+        return evidence_room.FOREIGN_LAY if lay else FOREIGN
 
     def _form_only(self, n: int, register: Finding | None) -> StatementReport:
         """A statement of an entry whose paper was not given: what can be said without it."""
@@ -279,6 +319,20 @@ def _figures_agree(text: str, findings: Sequence[Finding]) -> bool:
     return sum(count for count in figures if count > 1) >= TELLING_DIGITS
 
 
+def _foreign(text: str, belonging: float, *, complete: bool) -> Finding:
+    """The finding that nothing in the source is about a statement."""
+    other = (
+        "it belongs to another paper" if complete else "it is a detail of the full text or of another paper"
+    )
+    return Finding(
+        kind="foreign_statement",
+        text=text[:200],
+        end=min(len(text), 200),
+        why=f"nothing in the {'source' if complete else 'abstract'} is about this: {other}",
+        sure=round(1 - belonging, 3),
+    )
+
+
 def _beyond(evidence: Sequence[Evidence]) -> bool:
     """Whether a statement says itself that the full text or the code carries it."""
     return any(pointer.source in ("paper", "repository") for pointer in evidence)
@@ -311,8 +365,9 @@ def _verdict(
     unsupported. What is about the paper and has a detail that the abstract lacks is
     beyond it, unless the full text was there to look.
     """
-    if any(finding.kind == "foreign_statement" for finding in told):
-        return "unsupported"
+    foreign = max((finding.sure for finding in told if finding.kind == "foreign_statement"), default=0.0)
+    if foreign:
+        return "unsupported" if complete or foreign >= SURELY_FOREIGN else "beyond"
     # A name or number that an abstract lacks, with nothing there that it stands for, contradicts nothing.
     lacking = [f for f in told if f.kind in ("name", "number") and not f.expected and not complete]
     if {finding.kind for finding in told if finding not in lacking} - FORM:

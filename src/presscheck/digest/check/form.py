@@ -15,6 +15,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from presscheck.digest.check.quantities import quantities
 from presscheck.types import SECTIONS, Finding, Head, Paper, Section, Style
 
 LONGEST = 20_000
@@ -132,7 +133,7 @@ def check_authors(printed: Sequence[str], authors: Sequence[str]) -> list[Findin
 # Sections ---------------------------------------------------------------------
 
 _SAYS_NOTHING = re.compile(
-    r"(?:정보|내용|사항|수치|결과|언급|설명|세부)[^.]{0,40}"
+    r"(?:정보|내용|사항|수치|결과|언급|설명|세부)[^.,]{0,24}"
     r"(?:제공되지 않|제공되어 있지 않|언급되지 않|언급되어 있지 않|명시되지 않|명시되어 있지 않|포함되지 않"
     r"|포함되어 있지 않|나와 있지 않|없습니다|없다)"
     r"[^.]{0,12}\.?\s*$"
@@ -150,9 +151,19 @@ _SAYS_NOTHING = re.compile(
 )
 
 
+_CLAUSE_BEFORE = re.compile(r"[가-힣](?:며|고|지만|으나),? |, but |; ")
+BEFORE_NOTHING = 40
+"""Characters before "no details are given" from which on the statement has said something."""
+
+
 def says_nothing(statement: str) -> bool:
     """Whether a statement only says that there is nothing to say."""
-    return len(statement) <= 400 and bool(_SAYS_NOTHING.search(statement.strip()))
+    match = _SAYS_NOTHING.search(statement.strip())
+    if match is None:
+        return False
+    # A result with "the abstract gives no figure" behind it says something.
+    before = statement.strip()[: match.start()]
+    return len(before) <= BEFORE_NOTHING and not _CLAUSE_BEFORE.search(before)
 
 
 def check_sections(sections: Sequence[Section], style: Style) -> list[Finding]:
@@ -286,8 +297,10 @@ _FIGURE = re.compile(r"(?<![A-Za-z0-9.\-])[0-9][0-9,]*(?:\.[0-9]+)?(?![0-9])")
 
 
 def _figures(text: str) -> set[str]:
-    """The significant digits of a text's numbers: 2.42B and 24.2억 are both 242."""
-    found = (match.group().replace(",", "").replace(".", "").strip("0") for match in _FIGURE.finditer(text))
+    """The significant digits of a text's numbers: 2.42B and 24.2억 are both 242, 1조 800억 is 108."""
+    written = [match.group() for match in _FIGURE.finditer(text)]
+    written += [f"{value:.10g}" for quantity in quantities(text) for value in (quantity.low, quantity.high)]
+    found = (re.sub(r"e[+-]?[0-9]+$|[^0-9]", "", figure).strip("0") for figure in written)
     return {figure for figure in found if figure}
 
 

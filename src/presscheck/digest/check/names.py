@@ -52,6 +52,10 @@ _JOINED = 4
 """Words in a row that may be one name elsewhere: "Llama 3 Instruct" is "Llama-3-Instruct"."""
 
 
+_DEMONYMS = ("i", "n", "an", "ian", "ese")
+"""Endings that make the people of a country's name: a source that says Israeli has Israel."""
+
+
 class SourceNames:
     """What a source calls things, made once a paper."""
 
@@ -93,6 +97,8 @@ class SourceNames:
         """Whether the source has a name, in any spelling, or words whose first letters make it."""
         one = key(name)
         if not one or one in self.keys or singular(one) in self.keys or f"{one}s" in self.keys:
+            return True
+        if len(one) >= 5 and name[:1].isupper() and any(one + end in self.keys for end in _DEMONYMS):
             return True
         letters = singular(one) if name.endswith("s") else one
         if name[:2].isupper() and 2 <= len(letters) <= 8 and any(letters in row for row in self.initials):
@@ -333,6 +339,6 @@ def name_absent(statements: Sequence[str], title: str, abstract: str = "") -> Fi
                 return None
     used = not abstract or wanted in key(abstract)
     return Finding(
-        kind="name_absent", expected=system, sure=0.8 if used else 0.5,
+        kind="name_absent", expected=system, sure=0.8 if used else 0.4,
         why=f"the entry never names the paper's system, {system}",
     )  # fmt: skip

@@ -50,6 +50,13 @@ class PaperSource:
         return bool(self.full)
 
     @property
+    def places(self) -> list[str]:
+        """What to call each of `texts`, and the title after them, in a message."""
+        abstract = [f"sentence {n}" for n in range(1, len(self.abstract) + 1)]
+        full = [f"sentence {n} of the full text" for n in range(1, len(self.full) + 1)]
+        return [*abstract, *full, "title"]
+
+    @property
     def to_encode(self) -> list[str]:
         """The texts whose vectors `take_vectors` wants: sentences, then the title."""
         return [*self.texts, self.paper.title or (self.texts[0] if self.texts else "")]

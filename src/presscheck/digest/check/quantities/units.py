@@ -69,7 +69,7 @@ _ROWS: tuple[tuple[str, Dimension, float, str], ...] = (
     ("degrees", "angle", 1, r"-?degrees?\b|°|도(?![메구달로입출시표전움약형])"),
     ("px", "pixels", 1, r"px\b|pixels?\b|픽셀|p\b"),
     ("points", "points", 1, r"-?points?\b|pts?\b|점(?![수검진차])|포인트"),
-    ("times", "times", 1, r"[x×](?![A-Za-z0-9]| ?\d)|[- ]?fold\b|times(?! ?\d)(?![a-z]*[A-Z])"
+    ("times", "times", 1, r"[xX×](?![A-Za-z0-9]| ?\d)|[- ]?fold\b|times(?! ?\d)(?![a-z]*[A-Z])"
         r"|배(?![치경포열제터분])|곱절"),
     ("USD", "money", 1, r"dollars?\b|USD\b|달러"),
     ("cents", "money", 0.01, r"cents?\b|센트"),
