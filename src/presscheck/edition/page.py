@@ -81,6 +81,7 @@ def render_edition(
         edition=edition,
         items=view.items(edition),
         score=marks.score(edition.entries),
+        signs=marks.SIGNS,
         thumbnails=thumbnails,
         files=files,
         writers=writers,

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import NamedTuple
 
-from presscheck.edition.marks import Mark, mark_of, marks_of_entry
+from presscheck.edition.marks import Cite, Mark, mark_of, marks_of_entry, slips
 from presscheck.edition.references import Reference, Referrer, source_address, web_address
 from presscheck.edition.words import say
-from presscheck.types import SECTIONS, Edition, Entry, Language, Paper, Section, Statement, Style
+from presscheck.types import SECTIONS, Edition, Entry, Evidence, Language, Paper, Section, Statement, Style
 
 FIRST_AUTHORS = 3
 """Authors that stand in the open; the others are shown on request."""
@@ -28,6 +28,8 @@ class Line(NamedTuple):
     text: str
     references: tuple[Reference, ...]
     mark: Mark | None = None
+    pieces: tuple[tuple[str, bool], ...] = ()
+    """The text in pieces where a fragment of it is off: each with whether it is that."""
 
 
 class Voice(NamedTuple):
@@ -209,13 +211,15 @@ def _block(refer: Referrer, style: Style, entries: Sequence[tuple[Language, Entr
             continue
         if entry.status == "not summarised":
             remarks.append(Remark(language, "not_summarised", entry.reason))
+        disowned = any(finding.kind == "not_this_paper" for finding in entry.findings)
         same = _same_reason(entry.sections)
         if same:
             remarks.append(Remark(language, "", same))
         for section in entry.sections:
             if same and section.absent == same:
                 continue
-            voice = Voice(language, _lines(refer, section.statements, language), section.absent)
+            lines = _lines(refer, section.statements, language, disowned=disowned)
+            voice = Voice(language, lines, section.absent)
             sections.setdefault(section.key, {})[language] = voice
         if entry.left_out:
             _leave_out(refer, entry, sections)
@@ -224,7 +228,7 @@ def _block(refer: Referrer, style: Style, entries: Sequence[tuple[Language, Entr
         if entry.writer:
             writers.append((language, entry.writer))
         if entry.findings:
-            marks.append((language, marks_of_entry(entry)))
+            marks.append((language, marks_of_entry(entry, _citing(refer, language))))
     parts = tuple(
         Part(key, "" if key in SECTIONS[style] else key, tuple(voices.values()))
         for key, voices in sections.items()
@@ -239,15 +243,30 @@ def _same_reason(sections: Sequence[Section]) -> str:
     return reasons[0] if len(reasons) > 1 and len(set(reasons)) == 1 else ""
 
 
-def _lines(refer: Referrer, statements: Sequence[Statement], language: Language) -> tuple[Line, ...]:
+def _lines(
+    refer: Referrer, statements: Sequence[Statement], language: Language, *, disowned: bool = False
+) -> tuple[Line, ...]:
+    cite = _citing(refer, language)
     return tuple(
         Line(
             said.text,
             tuple(refer(evidence, said.text, language) for evidence in said.evidence),
-            mark_of(said, language),
+            mark_of(said, language, cite, disowned=disowned),
+            slips(said) if said.findings else (),
         )
         for said in statements
     )
+
+
+def _citing(refer: Referrer, language: Language) -> Cite:
+    """Refers to a sentence of the abstract as the check read it: the one that is held."""
+
+    def cite(number: int) -> Reference:
+        held = refer.paper.sentences[number - 1 : number] if number > 0 else ()
+        version, key = refer.paper.version, held[0].hash if held else ""
+        return refer(Evidence(source="abstract", version=version, sentence=number, hash=key), "", language)
+
+    return cite
 
 
 def _leave_out(refer: Referrer, entry: Entry, sections: dict[str, dict[Language, Voice]]) -> None:

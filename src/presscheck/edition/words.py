@@ -99,6 +99,69 @@ WORDS: dict[str, tuple[str, str]] = {
     "conflict": ("in conflict", "불일치"),
     "not_in_paper": ("not in paper", "논문에 없음"),
     "beyond_abstract": ("beyond abstract", "초록 밖"),
+    "why_not_this_paper": (
+        "Taken together, these statements are about another paper, or about none.",
+        "문장 전체로 보아 다른 논문에 대한 내용이거나 어느 논문에도 없는 내용입니다.",
+    ),
+    "why_foreign_statement": (
+        "Nothing in the abstract is about this.",
+        "초록에 이 내용이 없습니다. 다른 논문의 내용일 수 있습니다.",
+    ),
+    "why_magnitude": (
+        "The digits are the paper’s, the size is not.",
+        "숫자는 논문과 같지만 자릿수가 다릅니다.",
+    ),
+    "why_number": ("The paper has another number here.", "논문의 수치와 다릅니다."),
+    "why_number_lacking": ("The abstract has no such number.", "초록에 이 수치가 없습니다."),
+    "why_unit": ("The number is the paper’s, the unit is not.", "수치는 논문과 같지만 단위가 다릅니다."),
+    "why_hedge": (
+        "The paper bounds or hedges this number otherwise.",
+        "‘약’, ‘최대’, ‘이상’ 같은 한정이 논문과 다릅니다.",
+    ),
+    "why_source_conflict": (
+        "The paper itself gives two values for this.",
+        "논문 안에서 두 값이 서로 다릅니다.",
+    ),
+    "why_name": ("The paper writes this name otherwise.", "논문의 표기와 다릅니다."),
+    "why_name_lacking": ("The abstract does not have this name.", "초록에 이 이름이 없습니다."),
+    "why_expansion": ("The acronym stands for other words.", "약어의 풀이가 다릅니다."),
+    "why_relation": (
+        "The paper says the opposite, or says it under a condition that is gone.",
+        "논문과 방향이 반대이거나 논문이 붙인 조건이 빠졌습니다.",
+    ),
+    "why_negation": ("One denies what the other says.", "논문과 긍정과 부정이 뒤바뀌었습니다."),
+    "why_author_order": ("The authors are not in the paper’s order.", "저자 순서가 논문과 다릅니다."),
+    "why_author_missing": ("These authors are not in the list.", "목록에서 빠진 저자입니다."),
+    "why_author_artifact": ("This is no name of an author.", "저자 이름이 아닙니다."),
+    "why_author_unknown": ("The paper has no author of this name.", "논문에 이런 이름의 저자가 없습니다."),
+    "why_missing_section": ("The entry has no such section.", "항목에 이 부분이 없습니다."),
+    "why_extra_section": (
+        "The format has no such section, or has it once.",
+        "형식에 없거나 두 번 나온 부분입니다.",
+    ),
+    "why_empty_section": ("The section says nothing.", "내용이 없는 부분입니다."),
+    "why_thumbnail": ("The picture is not the paper’s thumbnail.", "논문의 섬네일이 아닙니다."),
+    "why_link": ("The link does not lead to the paper.", "논문으로 가는 링크가 아닙니다."),
+    "why_residue": (
+        "Something of the source’s form that the reader cannot use.",
+        "독자에게 쓸모없는 원문의 흔적입니다.",
+    ),
+    "why_register": (
+        "The sentence ends in another register than most of the edition.",
+        "문장의 끝맺음이 나머지 문장과 다릅니다.",
+    ),
+    "why_omitted_headline": (
+        "The entry leaves out this result of the abstract.",
+        "초록이 내세운 이 결과가 항목에 없습니다.",
+    ),
+    "why_name_absent": (
+        "The entry never names the paper’s system.",
+        "항목에 논문이 제시한 시스템의 이름이 한 번도 나오지 않습니다.",
+    ),
+    "why_stale_evidence": (
+        "The sentence that the statement points to has changed.",
+        "이 문장이 가리키는 초록의 문장이 바뀌었습니다.",
+    ),
     "unasked": (
         "This page loads nothing from anywhere. Links leave it only when you follow them.",
         "이 페이지는 외부에서 아무것도 불러오지 않습니다. 링크는 누를 때만 열립니다.",

@@ -102,12 +102,23 @@
     lit = null;
     pinned = false;
   };
+  /* In the margin of a wide page the evidence follows the mark, and says what a folded mark would. */
+  const margin = matchMedia("(min-width: 66rem)");
+  const folded = (statement) => all(":scope > .margin > details:not([open])", statement).map((mark) => {
+    const box = make("div");
+    box.className = "noted " + statement.className;
+    box.append(...all("p", mark).map((each) => each.cloneNode(true)));
+    return box;
+  });
   const light = (statement, pin) => {
     if (lit === statement) { pinned ||= pin; return; }
     darken();
-    const marks = all(".at", statement);
-    if (!marks.length) return;
-    note.replaceChildren(...marks.map((at) => {
+    const cell = margin.matches && statement.closest(".entry") && statement.querySelector(".margin");
+    const says = cell ? folded(statement) : [];
+    const marks = all(".at", statement)
+      .filter((at, place, every) => !at.href || place === every.findIndex((each) => each.href === at.href));
+    if (!marks.length && !says.length) return;
+    note.replaceChildren(...says, ...marks.map((at) => {
       const box = make("div");
       const sentence = held(at);
       box.append(make("p", name(at)));
@@ -122,18 +133,24 @@
       at.setAttribute("aria-describedby", "evidence");
       return box;
     }));
-    statement.append(note);
+    (cell || statement).append(note);
     statement.classList.add("lit");
     lit = statement;
     pinned = pin;
   };
   const statementOf = (node) => node instanceof Element ? node.closest(".said > li") : null;
   const wide = matchMedia("(min-width: 66rem) and (hover: hover)");
+  document.addEventListener("toggle", (event) => {
+    if (!lit?.contains(event.target)) return;
+    const [statement, pin] = [lit, pinned];
+    darken();
+    light(statement, pin);
+  }, true);
   document.addEventListener("pointerover", (event) => {
     const statement = statementOf(event.target);
     if (statement) for (const at of all(".at[title]", statement)) name(at);
     if (!wide.matches || pinned || event.pointerType === "touch") return;
-    if (statement) light(statement, false); else darken();
+    if (statement?.closest(".entry")) light(statement, false); else darken();
   });
   document.addEventListener("focusin", (event) => {
     const statement = event.target.matches(".at:focus-visible") && statementOf(event.target);
