@@ -31,8 +31,9 @@ def markdown(number: int = 0, *, body: str = "", authors: str | None = None) -> 
     names = authors if authors is not None else ", ".join(author["name"] for author in told["authors"])
     first, *rest = " ".join(told["summary"].split()).split(". ")
     body = body or f"{first}."
+    title = " ".join(told["title"].split())
     return (
-        f"## Daily Papers ({DAY})\n\n### [{" ".join(told['title'].split())}](https://arxiv.org/abs/{told['id']})\n\nVote: 3\n\n"
+        f"## Daily Papers ({DAY})\n\n### [{title}](https://arxiv.org/abs/{told['id']})\n\nVote: 3\n\n"
         f"Authors: {names}\n\n- **What's New**: {body}\n- **Technical Details**: {'. '.join(rest[:1])}.\n"
         f"- **Performance Highlights**: {'. '.join(rest[1:]).rstrip('.')}.\n"
     )
@@ -63,7 +64,7 @@ def test_findings_are_printed_in_place_with_a_summary(tmp_path, papers):
     assert result.exit_code == 0
     assert "author artifact" in result.stdout and "“+”" in result.stdout
     assert "1 entries: 1 with findings" in result.stdout
-    assert daily_list(DAY, 1)[0]["paper"]["title"] in result.stdout
+    assert " ".join(daily_list(DAY, 1)[0]["paper"]["title"].split()) in result.stdout
 
 
 def test_strict_exits_with_1_only_if_something_was_found(tmp_path, papers):

@@ -42,6 +42,8 @@ CARRYING = 0.2
 """A sentence of the source that is at least this likely the one is searched for the statement's numbers."""
 SURE = 0.5
 """A finding from here on is told; below, it is a doubt."""
+MOST = 100
+"""Findings of one statement that are told; a line of a thousand wrong numbers is one mistake."""
 CARRIED = 0.5
 """A statement is supported if it is at least this likely to be about the paper."""
 FOREIGN = 0.3
@@ -251,7 +253,9 @@ class EntryCheck:
         self, findings: Sequence[Finding], text: str = ""
     ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
         """The findings that a reader is told, and those that a person has set aside."""
-        sure = [finding for finding in findings if finding.sure >= SURE]
+        sure = [finding for finding in findings if finding.sure >= SURE][:MOST]
+        if not self.overruled:
+            return tuple(sure), ()
         aside = [f for f in sure if finding_key(self.entry.paper, f, text) in self.overruled]
         return tuple(f for f in sure if f not in aside), tuple(aside)
 
