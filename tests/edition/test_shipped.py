@@ -254,3 +254,25 @@ def test_abstracts_at_hand_are_attached_whole(edition: Edition, shared_data: Pat
     for paper in full.papers:
         assert paper.source == "shipped"
         assert len(sentence_texts(paper)) == len(paper.sentences)
+
+
+@pytest.mark.parametrize("date", shipped_dates())
+def test_every_statement_whose_abstract_was_at_hand_has_the_verdict_of_the_check(date):
+    edition = load_shipped(date)
+    checkable = {paper.id for paper in edition.papers if paper.sentences}
+    for entry in edition.entries:
+        for section in entry.sections:
+            for statement in section.statements if section.key != "fields" else ():
+                expected = {"supported", "beyond"} if entry.paper in checkable else {""}
+                assert statement.verdict in expected, f"run scripts/check_content.py {date}: {statement.text}"
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("date", shipped_dates())
+def test_the_check_finds_nothing_and_says_what_is_kept(date, shared_data):
+    from presscheck.digest.check.annotate import annotate
+    from presscheck.papers.files import read_papers
+
+    edition = load_shipped(date)
+    checked = annotate(with_abstracts(edition, read_papers(shared_data / "api" / f"{date}.json")))
+    assert checked.entries == edition.entries

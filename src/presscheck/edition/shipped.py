@@ -16,6 +16,8 @@ import msgspec
 from presscheck import __version__
 from presscheck.edition.shipped_text import parse_text
 from presscheck.edition.shipped_toml import parse_table
+from presscheck.edition.shipped_verdicts import NAME as VERDICTS
+from presscheck.edition.shipped_verdicts import read_verdicts, with_verdicts
 from presscheck.errors import BadInput
 from presscheck.types import (
     LANGUAGES,
@@ -84,6 +86,10 @@ def read_folder(folder: Traversable) -> Edition:
             name = f"{paper.id}.{language}.md"
             raw[name] = _read(folder, name)
             entries.extend(_entries(raw[name], name, paper, language))
+    if folder.joinpath(VERDICTS).is_file():
+        raw[VERDICTS] = _read(folder, VERDICTS)
+        verdicts = read_verdicts(raw[VERDICTS], VERDICTS)
+        entries = [with_verdicts(entry, verdicts) for entry in entries]
     expected = set(raw)
     for stray in sorted(item.name for item in folder.iterdir() if item.name not in expected):
         raise BadInput(
