@@ -44,6 +44,8 @@ SURE = 0.5
 """A finding from here on is told; below, it is a doubt."""
 MOST = 100
 """Findings of one statement that are told; a line of a thousand wrong numbers is one mistake."""
+DOUBT = 0.35
+"""Below SURE and from here on, a name or number makes a statement a detail that the abstract lacks."""
 CARRIED = 0.5
 """A statement is supported if it is at least this likely to be about the paper."""
 FOREIGN = 0.3
@@ -75,6 +77,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     quantities: bool = True
     names: bool = True
     vectors: bool = True
+    quotes: bool = True
+    """What stands in the source word for word has its evidence without a search."""
 
 
 def _statements(entry: Entry) -> list[tuple[str, Statement]]:
@@ -102,7 +106,7 @@ class EntryCheck:
         self.sections = [section for section, _ in statements]
         self.statements = [statement for _, statement in statements]
         self.texts = [statement.text for statement in self.statements]
-        self.quoted = [source.quotes(text) if source else None for text in self.texts]
+        self.quoted = [source.quotes(text) if source and run.quotes else None for text in self.texts]
         """The index of the sentence that a statement is quoted from, or None."""
         self.introduced = introduced(self.texts) if run.names else ()
         """Names that the entry itself explains."""
@@ -235,9 +239,10 @@ class EntryCheck:
             belonging = max(belonging, 1 - belonging)
         if belonging < self._least(n) and not beyond:
             findings.append(_foreign(text, belonging, complete=source.complete))
-        doubts = [f for f in findings if f.sure < SURE]
+        doubts = [f for f in findings if f.kind in ("name", "number") and DOUBT <= f.sure < SURE]
         told, aside = self._told(findings, text)
-        verdict = _verdict(told, doubts, belonging, beyond=beyond, complete=source.complete)
+        carried = belonging >= max(self._least(n), 0 if self._lenient(n) else CARRIED)
+        verdict = _verdict(told, doubts, carried=carried, beyond=beyond, complete=source.complete)
         if says_nothing(text):
             verdict = "unsupported"
         return StatementReport(
@@ -265,11 +270,17 @@ class EntryCheck:
         Less is asked of a plain explanation, which has few of the source's words, and of a
         statement that says itself which sentence carries it.
         """
-        pointed = any(evidence.source == "abstract" for evidence in self.statements[n].evidence)
         lay = self.sections[n] == "plain"
-        if pointed:
+        if self._pointed(n):
             return FOREIGN_LAY_POINTED if lay else FOREIGN_POINTED
         return evidence_room.FOREIGN_LAY if lay else FOREIGN
+
+    def _pointed(self, n: int) -> bool:
+        return any(evidence.source == "abstract" for evidence in self.statements[n].evidence)
+
+    def _lenient(self, n: int) -> bool:
+        """Whether not being foreign is enough for a statement to count as carried."""
+        return self._pointed(n) or self.sections[n] == "plain"
 
     def _form_only(self, n: int, register: Finding | None) -> StatementReport:
         """A statement of an entry whose paper was not given: what can be said without it."""
@@ -361,7 +372,7 @@ def _stale(evidence: Sequence[Evidence], source: PaperSource) -> list[Finding]:
 
 
 def _verdict(
-    told: Sequence[Finding], doubts: Sequence[Finding], belonging: float, *, beyond: bool, complete: bool
+    told: Sequence[Finding], doubts: Sequence[Finding], *, carried: bool, beyond: bool, complete: bool
 ) -> StatementVerdict:
     """One word for a statement.
 
@@ -378,6 +389,6 @@ def _verdict(
         return "conflict"
     if beyond or lacking:
         return "beyond"
-    if belonging < CARRIED or doubts:
-        return "unsupported" if complete and belonging < CARRIED else "beyond"
+    if not carried or doubts:
+        return "unsupported" if complete and not carried else "beyond"
     return "supported"
