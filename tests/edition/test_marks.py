@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from marked import finding, judged, marked_edition
 
 from presscheck.digest.check.kinds import KINDS
-from presscheck.edition.marks import SIGNS, kind_in_words, mark_of, marks_of_entry, score, slips
+from presscheck.edition.marks import SIGNS, VERDICTS, kind_in_words, mark_of, marks_of_entry, score, slips
 from presscheck.edition.page import render_edition
 from presscheck.edition.words import WORDS
 from presscheck.types import LANGUAGES, Edition, Entry, Evidence, Finding, Statement
@@ -192,7 +192,7 @@ def test_a_page_of_every_mark_is_valid_and_says_how_many(language):
     told = next(node for node in root.iter(HTML + "p") if "why" in classes(node))
     assert [int(n) for n in re.findall(r"\d+", text(told))] == [
         sum(counts.values()),
-        *(counts[verdict] for verdict in ("supported", "beyond", "unsupported", "conflict")),
+        *(counts[verdict] for verdict in VERDICTS),
     ]
 
 

@@ -20,6 +20,9 @@ from presscheck.types import Entry, Finding, Language, Statement
 SIGNS = {"conflict": "×", "disputed": "≠", "unsupported": "?", "beyond": "○", "missing": "^", "form": "¶"}
 """A class of marks and its sign; the classes are those of the style sheet."""
 
+VERDICTS = ("supported", "pointed", "beyond", "unsupported", "conflict")
+"""What `score` counts, in the order of print. *Pointed*: beyond the abstract, and it says where to look."""
+
 _MISSING = {"omitted_headline", "name_absent", "missing_section", "author_missing"}
 _FORM = {"residue", "register", "empty_section", "extra_section", "thumbnail", "link"}
 _ABSENT = {"foreign_statement", "empty_section"}
@@ -28,8 +31,10 @@ _ABSENT = {"foreign_statement", "empty_section"}
 _SECTIONS = {"missing_section", "extra_section", "empty_section"}
 """Kinds whose fragment or answer is the key of a section."""
 
-_RANK = {kind: rank for rank, kind in enumerate(sorted(KINDS, key=_FORM.__contains__))}
-"""Worst first: the kinds' own order, matters of form after all else."""
+_KINDS = [kind for kind in KINDS if kind not in _FORM and kind != "foreign_statement"]
+_KINDS.insert(_KINDS.index("author_order"), "foreign_statement")
+_RANK = {kind: rank for rank, kind in enumerate((*_KINDS, *sorted(_FORM)))}
+"""Worst first: what contradicts the paper, what it does not have, the entry's head, matters of form."""
 
 _SENTENCE = re.compile(r"\bsentence (\d{1,4})\b")
 _LONGEST = 600
@@ -74,7 +79,7 @@ def mark_of(
     """
     found = sorted(statement.findings, key=_order)
     verdict = statement.verdict
-    if verdict == "beyond" and any(at.source in ("paper", "repository") for at in statement.evidence):
+    if _is_pointed(statement):
         verdict = ""
     if not found and (disowned or verdict in ("", "supported")):
         return None
@@ -83,7 +88,8 @@ def mark_of(
         return _mark("beyond", say("beyond_abstract", language), notes)
     if verdict == "unsupported":
         absent = [finding.kind for finding in found if finding.kind in _ABSENT]
-        return _mark("unsupported", _words(absent, language) or say("not_in_paper", language), notes)
+        words = _words(absent, language) or say("not_in_paper", language)
+        return _mark("unsupported", words, notes)._replace(rank=_RANK["foreign_statement"])
     kinds = [finding.kind for finding in found]
     group = _group(kinds) if found else "conflict"
     if verdict == "conflict" and group == "form":
@@ -130,19 +136,27 @@ def slips(statement: Statement) -> tuple[tuple[str, bool], ...]:
 
 
 def score(entries: Iterable[Entry]) -> dict[str, int]:
-    """How many statements have each verdict; statements that were not checked are not counted."""
+    """How many statements have each of ``VERDICTS``; those that were not checked are not counted."""
     counts: dict[str, int] = {}
     for entry in entries:
         for section in entry.sections:
             for statement in section.statements if section.key != "fields" else ():
                 if statement.verdict:
-                    counts[statement.verdict] = counts.get(statement.verdict, 0) + 1
+                    verdict = "pointed" if _is_pointed(statement) else statement.verdict
+                    counts[verdict] = counts.get(verdict, 0) + 1
     return counts
 
 
 def kind_in_words(kind: str, language: Language) -> str:
     """Three words at most for a kind of finding; a kind that we do not know is called by its own name."""
     return _words([kind], language) or kind.replace("_", " ")
+
+
+def _is_pointed(statement: Statement) -> bool:
+    """Whether a statement that goes beyond the abstract itself says where in the full text or the code."""
+    return statement.verdict == "beyond" and any(
+        at.source in ("paper", "repository") for at in statement.evidence
+    )
 
 
 def _order(finding: Finding) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from presscheck.types import LANGUAGES, Edition, Language, Style
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from presscheck.edition.against import Comparison
     from presscheck.edition.published import Listed
 
 THUMBNAIL_HOST = "https://cdn-thumbnails.huggingface.co"
@@ -81,12 +82,33 @@ def render_edition(
         edition=edition,
         items=view.items(edition),
         score=marks.score(edition.entries),
-        signs=marks.SIGNS,
         thumbnails=thumbnails,
         files=files,
         writers=writers,
         name_writers=len(writers) > 1,
         neighbours=render_neighbours(edition.languages, previous, following, published=bool(files)),
+        first_authors=view.FIRST_AUTHORS,
+    )
+
+
+def render_against(comparison: Comparison) -> str:
+    """The page of a comparison: someone else's digest beside ours, in its language and style.
+
+    Args:
+        comparison: Both digests, checked.
+
+    Returns:
+        A whole HTML document, which stands in the day's folder beside the edition's page.
+    """
+    return _render(
+        "against.html",
+        (comparison.language,),
+        (),
+        sheets=("page.css", "against.css"),
+        images=False,
+        home="../index.html",
+        of=comparison,
+        language=comparison.language,
         first_authors=view.FIRST_AUTHORS,
     )
 
@@ -133,9 +155,15 @@ def _order(languages: Sequence[Language]) -> list[Language]:
 
 
 def _render(
-    name: str, languages: Sequence[Language], styles: Sequence[Style], *, images: bool, **values: object
+    name: str,
+    languages: Sequence[Language],
+    styles: Sequence[Style],
+    *,
+    images: bool,
+    sheets: Sequence[str] = ("page.css",),
+    **values: object,
 ) -> str:
-    css, js = _asset("page.css"), _asset("page.js")
+    css, js = "".join(_asset(sheet) for sheet in sheets), _asset("page.js")
     policy = [
         "default-src 'none'",
         f"style-src '{_hash(css)}'",
@@ -202,5 +230,8 @@ def _environment() -> Environment:
         writer_in_words=view.writer_in_words,
         language_of=view.language_of,
         isolated=isolated,
+        kind_in_words=marks.kind_in_words,
+        signs=marks.SIGNS,
+        verdicts=marks.VERDICTS,
     )
     return environment

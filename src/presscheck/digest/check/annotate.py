@@ -28,13 +28,14 @@ def annotate(edition: Edition) -> Edition:
             for entry, said in zip(digest.entries, report.entries, strict=True):
                 reports[entry.paper, language, style] = said
     entries = tuple(
-        _annotated(entry, reports.get((entry.paper, entry.language, entry.style)))
+        with_report(entry, reports.get((entry.paper, entry.language, entry.style)))
         for entry in edition.entries
     )
     return msgspec.structs.replace(edition, entries=entries)
 
 
-def _annotated(entry: Entry, report: EntryReport | None) -> Entry:
+def with_report(entry: Entry, report: EntryReport | None) -> Entry:
+    """Put into an entry what a report says of it; one without its paper stays as it is."""
     if report is None or report.verdict == "no source":
         return entry
     said = iter(report.statements)

@@ -1,0 +1,349 @@
+"""Someone else's digest of a day beside ours: both held against the same papers, paper by paper.
+
+Ours is shown in the language and the style of theirs, in the order of our list. What
+only they have comes last; what they lack is said. Their text is shown as it is, with
+the check's findings in place, and nothing of it is followed or loaded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from presscheck.digest.check.annotate import with_report
+from presscheck.digest.check.check import Papers, check_digest
+from presscheck.digest.check.gather import Named, gather, read_named
+from presscheck.digest.check.overrule import overrules_beside
+from presscheck.digest.check.report import DigestReport, EntryReport, all_findings
+from presscheck.digest.check.source import PaperSource
+from presscheck.digest.jsonfile import digest_of
+from presscheck.edition import view
+from presscheck.edition.marks import Mark, Note, score
+from presscheck.errors import BadInput
+from presscheck.papers.library import Library
+from presscheck.types import Author, Digest, Edition, Entry, Evidence, Head, Language, Paper, Style
+
+CARRIES = 0.5
+"""A sentence of the abstract that the check is this sure of is shown as a statement's evidence."""
+FAULTS, FAULTS_OF_A_KIND = 12, 3
+"""How many of the worst findings head the page, and how many of them may be alike."""
+
+
+class Side(NamedTuple):
+    """What the check says of one digest, in numbers."""
+
+    name: str
+    papers: int
+    """Entries whose paper was at hand."""
+    about: int
+    """Those of them that are about their paper."""
+    unchecked: int
+    """Entries whose paper was not at hand."""
+    verdicts: Mapping[str, int]
+    """As `marks.score` counts them."""
+    kinds: Mapping[str, int]
+
+    @property
+    def statements(self) -> int:
+        """Statements that were checked."""
+        return sum(self.verdicts.values())
+
+
+class Row(NamedTuple):
+    """One paper: its entry on either side, or None."""
+
+    item: view.Item
+    ours: view.Item | None
+    theirs: view.Item | None
+
+
+class Fault(NamedTuple):
+    """A finding of theirs, and where it stands on the page."""
+
+    href: str
+    title: str
+    mark: Mark
+    note: Note | None
+    text: str
+
+
+class Comparison(NamedTuple):
+    """Two digests of one day."""
+
+    date: str
+    language: Language
+    style: Style
+    ours: Side
+    theirs: Side
+    kinds: tuple[str, ...]
+    """Every kind of finding on either side, most frequent first."""
+    rows: tuple[Row, ...]
+    faults: tuple[Fault, ...]
+
+
+class Against:
+    """Digests to set beside an edition, with where to look for their papers.
+
+    Args:
+        files: The digests; ``-`` is standard input.
+        paths: Files and folders of papers.
+        library: Asked for the digest's day.
+
+    Raises:
+        BadInput: if a file is no digest.
+    """
+
+    def __init__(self, files: Sequence[str], paths: Sequence[str], library: Library) -> None:
+        self.named = [read_named(file) for file in files]
+        self.paths = [path for path in paths if path != "-"]
+        self.library = library
+
+    def date(self) -> str:
+        """The day that the digests are of; empty where none says it.
+
+        Raises:
+            BadInput: if they are of different days.
+        """
+        dates = {one.digest.date: one.file for file in self.named for one in file if one.digest.date}
+        if len(dates) > 1:
+            told = ", ".join(f"{Path(file).name} of {date}" for date, file in sorted(dates.items()))
+            raise BadInput(f"the digests are of different days: {told}", hint="compare one day at a time")
+        return next(iter(dates), "")
+
+    def beside(self, edition: Edition) -> list[Comparison]:
+        """Every digest beside the edition.
+
+        Raises:
+            BadInput: if one is of another day, of other papers, or in a language or a style
+                that the edition was not made in.
+        """
+        return [
+            compare(edition, one, gather(_both(one, edition), self.paths, self.library))
+            for file in self.named
+            for one in _comparable(file, edition)
+        ]
+
+
+def compare(edition: Edition, named: Named, papers: Papers) -> Comparison:
+    """One digest beside the edition.
+
+    Args:
+        edition: Ours, in the language and the style of theirs at least.
+        named: Theirs, with the file that it came from.
+        papers: What both are held against.
+
+    Raises:
+        BadInput: if theirs is of another day or has no paper in common with the edition.
+    """
+    theirs = named.digest
+    name = _name(named)
+    if theirs.date and theirs.date != edition.date:
+        raise BadInput(
+            f"{name} is a digest of {theirs.date}, the edition is of {edition.date}",
+            hint=f"`presscheck edition {theirs.date} --against {name}`",
+        )
+    ours = digest_of(edition, theirs.style, theirs.language)
+    union, placed = _placed(edition.papers, ours, theirs, papers)
+    if len(union) == len(edition.papers) + len(placed):
+        raise BadInput(
+            f"{name} has no paper in common with the edition of {edition.date}",
+            hint="is it a digest of that day's list?",
+        )
+    our_report = check_digest(ours, papers, name="presscheck")
+    their_report = check_digest(theirs, papers, name=name, overruled=overrules_beside(named.file))
+    our_entries = {
+        entry.paper: with_report(entry, report)
+        for entry, report in zip(ours.entries, our_report.entries, strict=True)
+    }
+    shared = {"date": edition.date, "languages": (theirs.language,), "styles": (theirs.style,)}
+    left = view.items(Edition(**shared, papers=union, entries=tuple(our_entries.values())))  # type: ignore[arg-type]
+    their_papers = {paper.id: paper for paper in union}
+    their_entries = []
+    for (id_, entry), report in zip(placed, their_report.entries, strict=True):
+        paper = their_papers[id_]
+        their_papers[id_] = _headed(paper, entry.head)
+        their_entries.append(msgspec.structs.replace(_judged(entry, report, paper), paper=id_))
+    right = view.items(
+        Edition(**shared, papers=tuple(their_papers.values()), entries=tuple(their_entries))  # type: ignore[arg-type]
+    )
+    has = {entry.paper for entry in their_entries}
+    rows = tuple(
+        Row(one, one if one.paper.id in our_entries else None, other if one.paper.id in has else None)
+        for one, other in zip(left, right, strict=True)
+    )
+    sides = (
+        _side("presscheck", our_report, tuple(our_entries.values())),
+        _side(name, their_report, their_entries),
+    )
+    kinds = Counter(sides[1].kinds)
+    kinds.update(dict.fromkeys(sides[0].kinds, 0))
+    return Comparison(
+        date=edition.date,
+        language=theirs.language,
+        style=theirs.style,
+        ours=sides[0],
+        theirs=sides[1],
+        kinds=tuple(kind for kind, _ in kinds.most_common()),
+        rows=rows,
+        faults=_faults(rows),
+    )
+
+
+def _comparable(file: Sequence[Named], edition: Edition) -> list[Named]:
+    """The digests of a file that the edition has a counterpart to."""
+    found = [
+        one for one in file if one.digest.style in edition.styles and one.digest.language in edition.languages
+    ]
+    if not found:
+        style, language = file[0].digest.style, file[0].digest.language
+        raise BadInput(
+            f"{_name(file[0])} is {style}, {language}: the edition is {', '.join(edition.styles)} "
+            f"in {', '.join(edition.languages)}",
+            hint=f"add `--style {style} --language {language}`",
+        )
+    return found
+
+
+def _both(named: Named, edition: Edition) -> tuple[Named, Named]:
+    """Their digest and ours, each with the papers that it brings along."""
+    ours = digest_of(edition, named.digest.style, named.digest.language)
+    return named, Named(file="presscheck", digest=ours, papers=edition.papers)
+
+
+def _name(named: Named) -> str:
+    return "standard input" if named.file == "-" else Path(named.file).name
+
+
+def _placed(
+    listed: Sequence[Paper], ours: Digest, theirs: Digest, papers: Papers
+) -> tuple[tuple[Paper, ...], list[tuple[str, Entry]]]:
+    """All papers of the page, ours first, and each entry of theirs with the id of its place.
+
+    A second entry for a paper has a place of its own, since both are to be seen.
+    """
+    union = {
+        paper.id: _with_abstract(paper, papers.source(entry))
+        for paper, entry in zip(listed, ours.entries, strict=True)
+    }
+    titles = {_letters(paper.title): paper.id for paper in listed}
+    placed: list[tuple[str, Entry]] = []
+    taken: set[str] = set()
+    for number, entry in enumerate(theirs.entries, start=1):
+        source = papers.source(entry)
+        title = entry.head.title if entry.head else ""
+        known = (entry.paper, source.paper.id if source else "", titles.get(_letters(title), ""))
+        id_ = next((one for one in known if one in union), entry.paper)
+        paper = union.get(id_) or Paper(id=entry.paper, title=title or entry.paper)
+        if not id_ or id_ in taken:
+            id_ = f"entry {number} of theirs"
+        taken.add(id_)
+        union[id_] = msgspec.structs.replace(_with_abstract(paper, source), id=id_)
+        placed.append((id_, entry))
+    return tuple(union.values()), placed
+
+
+def _with_abstract(paper: Paper, source: PaperSource | None) -> Paper:
+    """The paper with the abstract that the check reads, where it has none itself."""
+    if source is None or paper.abstract:
+        return paper
+    held = source.paper
+    return msgspec.structs.replace(
+        paper,
+        title=paper.title or held.title,
+        abstract=held.abstract,
+        abstract_original=held.abstract_original,
+        sentences=held.sentences,
+    )
+
+
+def _letters(title: str) -> str:
+    """A title without case, spaces and punctuation."""
+    return "".join(letter for letter in title.casefold() if letter.isalnum())
+
+
+def _headed(paper: Paper, head: Head | None) -> Paper:
+    """The paper as their entry prints its head."""
+    if head is None:
+        return paper
+    return msgspec.structs.replace(
+        paper,
+        title=head.title or paper.title,
+        authors=tuple(Author(name=name) for name in head.authors),
+        votes=head.votes,
+        votes_at=head.votes_at,
+    )
+
+
+def _judged(entry: Entry, report: EntryReport, paper: Paper) -> Entry:
+    """Their entry with verdicts, and with the sentences that the check found to carry its statements."""
+    if report.verdict == "no source":
+        return msgspec.structs.replace(entry, findings=report.findings)
+    judged = with_report(entry, report)
+    pointers = iter(report.statements)
+    sections = []
+    for section in judged.sections:
+        if section.key == "fields":
+            sections.append(section)
+            continue
+        statements = []
+        for statement in section.statements:
+            found = [
+                Evidence(
+                    source="abstract",
+                    version=paper.version,
+                    sentence=at.sentence,
+                    hash=paper.sentences[at.sentence - 1].hash,
+                )
+                for at in next(pointers).evidence
+                if at.source == "abstract" and at.score >= CARRIES and at.sentence <= len(paper.sentences)
+            ]
+            keep = statement.evidence or statement.verdict == "unsupported"
+            statements.append(
+                statement if keep else msgspec.structs.replace(statement, evidence=tuple(found))
+            )
+        sections.append(msgspec.structs.replace(section, statements=tuple(statements)))
+    return msgspec.structs.replace(judged, sections=tuple(sections))
+
+
+def _side(name: str, report: DigestReport, entries: Sequence[Entry]) -> Side:
+    """A digest's report in numbers; entries without their paper are counted apart."""
+    told = [entry for entry in report.entries if entry.verdict != "no source" and entry.statements]
+    return Side(
+        name=name,
+        papers=len(told),
+        about=sum(entry.verdict != "not this paper" for entry in told),
+        unchecked=sum(entry.verdict == "no source" for entry in report.entries),
+        verdicts=score(entries),
+        kinds=Counter(finding.kind for finding in all_findings(report)),
+    )
+
+
+def _faults(rows: Sequence[Row]) -> tuple[Fault, ...]:
+    """The worst of what their digest got wrong, one finding a place, few of a kind."""
+    found: list[Fault] = []
+    for row in rows:
+        if row.theirs is None:
+            continue
+        item, (block,) = row.theirs, row.theirs.blocks
+        place, title = f"t{item.number}", row.item.paper.title
+        for _, marks in block.marks:
+            found += [Fault(f"#{place}", title, mark, note, "") for mark in marks for note in mark.notes[:1]]
+        for part_number, part in enumerate(block.parts, start=1):
+            for voice in part.voices:
+                for line_number, line in enumerate(voice.lines, start=1):
+                    if line.mark and line.mark.kind != "beyond":
+                        href = f"#{place}-{part_number}-{line_number}"
+                        note = next(iter(line.mark.notes), None)
+                        found.append(Fault(href, title, line.mark, note, line.text))
+    found.sort(key=lambda fault: fault.mark.rank)
+    shown: list[Fault] = []
+    alike: Counter[str] = Counter()
+    for fault in found:
+        if alike[fault.mark.words] < FAULTS_OF_A_KIND and len(shown) < FAULTS:
+            alike[fault.mark.words] += 1
+            shown.append(fault)
+    return tuple(shown)
