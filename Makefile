@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: edition test bench lock clean
+.PHONY: edition test bench bench-check lock clean
 
 edition: $(VENV)/.light
 	$(BIN)/presscheck edition $(or $(DATE),latest)
@@ -24,6 +24,10 @@ $(VENV)/.dev: $(VENV)/.light
 	$(PIP) -e '.[dev]'
 	if [ -x /usr/bin/chromium ]; then $(PIP) -e '.[browser]'; fi
 	touch $@
+
+bench: $(VENV)/.light  ## speed and memory; ARCHIVE=FILE.jsonl.gz adds a whole archive
+	$(BIN)/python benchmarks/edition.py $(if $(ARCHIVE),--archive $(ARCHIVE))
+	$(if $(ARCHIVE),$(BIN)/python benchmarks/grounding.py --papers $(ARCHIVE))
 
 lock:  ## write constraints.txt anew
 	$(PY) -m venv $(VENV)-lock
