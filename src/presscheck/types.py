@@ -204,6 +204,22 @@ class Head(Struct, frozen=True, kw_only=True):
     """A digest that was read shows the PDF as an image instead of linking to it."""
 
 
+class Written(Struct, frozen=True, kw_only=True):
+    """What became of a language model's statements on their way into an entry."""
+
+    kept: int = 0
+    """Printed as the model first wrote them."""
+    repaired: int = 0
+    """Printed as the model wrote them once it was told what was off."""
+    replaced: int = 0
+    """Given up for a sentence of the abstract."""
+    dropped: int = 0
+    added: int = 0
+    """Sentences of the abstract with a result that the model left out."""
+    notes: tuple[str, ...] = ()
+    """Why nothing of the model was used, which sentences it was not given, and the like."""
+
+
 class Entry(Struct, frozen=True, kw_only=True):
     """What a digest says about one paper, in one language and one style."""
 
@@ -215,6 +231,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     status: Literal["written", "not summarised"] = "written"
     reason: str = ""
     """Why it is not summarised."""
+    written: Written | None = None
+    """Set where a language model wrote. Not printed in Markdown."""
     sections: tuple[Section, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[Statement, ...] = ()

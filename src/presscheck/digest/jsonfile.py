@@ -116,9 +116,9 @@ def digest_of(edition: Edition, style: Style, language: Language) -> Digest:
 
 
 def without_verdicts(entry: Entry) -> Entry:
-    """Take off what a check said: a digest is what is printed, and verdicts are derived from it."""
+    """Take off what is not printed: what a check said, and how often a model had to be put right."""
     statements = [statement for section in entry.sections for statement in section.statements]
-    if not entry.findings and not any(one.verdict or one.findings for one in statements):
+    if not (entry.findings or entry.written) and not any(one.verdict or one.findings for one in statements):
         return entry
     sections = tuple(
         msgspec.structs.replace(
@@ -127,7 +127,7 @@ def without_verdicts(entry: Entry) -> Entry:
         )
         for section in entry.sections
     )
-    return msgspec.structs.replace(entry, sections=sections, findings=())
+    return msgspec.structs.replace(entry, sections=sections, findings=(), written=None)
 
 
 def head_of(paper: Paper) -> Head:
