@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from presscheck.cli.edition_print import progress, tell, warn
 from presscheck.errors import BadInput, Unreachable
 from presscheck.types import LANGUAGES, STYLES, Day, Edition
 
 if TYPE_CHECKING:
+    from presscheck.edition.against import Against
     from presscheck.edition.build import Built, Order
     from presscheck.papers.http import Client
     from presscheck.papers.library import Library
@@ -54,6 +55,12 @@ def _choice(allowed: tuple[str, ...]) -> Any:
     help="Folder of the editions; the library's own by default.",
 )
 @click.option("--refresh", is_flag=True, help="Ask again and write anew; earlier snapshots are kept.")
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="FILE",
+    help="Set someone else's digest of that day beside the edition; may be given more than once.",
+)
 @click.option("--thumbnails/--no-thumbnails", default=None, help="Let the page load thumbnails.")
 @click.option("--json", "as_json", is_flag=True, help="Print each edition as one line of JSON.")
 def command(
@@ -63,6 +70,7 @@ def command(
     style: tuple[str, ...] | None,
     out: Path | None,
     refresh: bool,
+    against: tuple[str, ...],
     thumbnails: bool | None,
     as_json: bool,
 ) -> int:
@@ -78,10 +86,15 @@ def command(
     presscheck edition 2024-10-07 --papers day.json   from a file
     presscheck edition all --papers archive.jsonl.gz  every day of an archive
     presscheck edition --language ko --style easy     one of the four digests
+    presscheck edition 2024-07-31 --against them.md   theirs beside ours, checked
 
     Without a network, `latest` builds the editions that presscheck ships.
     A day that was fetched is kept in the library (PRESSCHECK_HOME) and not
     fetched again; what is published and unchanged is not written again.
+
+    With --against both digests are held against the abstracts, from --papers, the
+    edition itself or the library, and DATE may be left to the digest. A day that
+    presscheck ships stays the shipped edition then; --papers lends it abstracts.
 
     Exit status: 0 done; 1 printed, but a paper could not be used; 2 nothing printed.
     """  # noqa: D301 - \b is click's mark for "do not rewrap"
@@ -104,10 +117,37 @@ def command(
         styles=settings.styles,
         thumbnails=settings.thumbnails,
         refresh=refresh,
+        against=_against(against, paths, date, library),
     )
+    if order.against:
+        date = order.against.day(_day(date))
     with Client(library.cache_folder, settings) as client:
         built = _all_days(paths, order) if date == "all" else _one_day(date, paths, order, library, client)
-        return _tell(built, order, as_json)
+        return tell(built, order, as_json)
+
+
+def _day(date: str) -> str:
+    """The day that DATE names; empty for the newest."""
+    from presscheck.papers.days import parse_day, utc_now
+
+    if date == "today":
+        return utc_now().date().isoformat()
+    return "" if date == "latest" else parse_day(date).isoformat()
+
+
+def _against(files: tuple[str, ...], paths: tuple[str, ...], date: str, library: Library) -> Against | None:
+    """The digests to set beside the edition, if any."""
+    if not files:
+        return None
+    if date == "all":
+        raise BadInput("`all` and --against do not go together", hint="compare one day at a time")
+    if "-" in files and "-" in paths:
+        raise BadInput(
+            "standard input cannot be the papers and the digest", hint="give one of them as a file"
+        )
+    from presscheck.edition.against import Against
+
+    return Against(files, paths, library)
 
 
 def _one_day(
@@ -117,13 +157,14 @@ def _one_day(
     from presscheck.edition.build import build_day, build_edition
     from presscheck.edition.shipped import shipped_dates
     from presscheck.papers.daily import load_day, load_newest
-    from presscheck.papers.days import parse_day, utc_now
 
-    today = utc_now().date().isoformat()
-    wanted = today if date == "today" else "" if date == "latest" else parse_day(date).isoformat()
-    if paths:
-        yield build_day(_from_files(paths, wanted, today, client), order)
-    elif wanted in shipped_dates() and not order.refresh:
+    wanted = _day(date)
+    shipped = wanted in shipped_dates() and not order.refresh
+    if shipped and paths and order.against:
+        yield build_edition(_shipped(wanted, order, library, _from_files(paths, wanted, client)), order)
+    elif paths:
+        yield build_day(_from_files(paths, wanted, client), order)
+    elif shipped:
         yield build_edition(_shipped(wanted, order, library), order)
     elif wanted:
         yield build_day(load_day(wanted, refresh=order.refresh, library=library, client=client), order)
@@ -132,21 +173,21 @@ def _one_day(
             day = load_newest(refresh=order.refresh, library=library, client=client)
         except Unreachable as error:
             click.echo(f"No network ({error.message}): building the editions that ship with it.", err=True)
-            for shipped in shipped_dates():
-                yield build_edition(_shipped(shipped, order, library), order)
+            for day_shipped in shipped_dates():
+                yield build_edition(_shipped(day_shipped, order, library), order)
             return
         yield build_day(day, order)
 
 
-def _shipped(date: str, order: Order, library: Library) -> Edition:
-    """A shipped edition as it was ordered, with the abstracts where the library has them."""
+def _shipped(date: str, order: Order, library: Library, lent: Day | None = None) -> Edition:
+    """A shipped edition as it was ordered, with the abstracts that are lent or that the library has."""
     import msgspec
 
     from presscheck.edition.assemble import edition_hash
     from presscheck.edition.shipped import load_shipped, with_abstracts
 
     edition = load_shipped(date)
-    if held := library.day(date):
+    if held := lent or library.day(date):
         edition = with_abstracts(edition, held)
     chosen = [e for e in edition.entries if e.language in order.languages and e.style in order.styles]
     edition = msgspec.structs.replace(
@@ -155,10 +196,11 @@ def _shipped(date: str, order: Order, library: Library) -> Edition:
     return msgspec.structs.replace(edition, inputs=edition_hash(edition))
 
 
-def _from_files(paths: tuple[str, ...], wanted: str, today: str, client: Client) -> Day:
+def _from_files(paths: tuple[str, ...], wanted: str, client: Client) -> Day:
     """The papers of the files as one day's list."""
     import msgspec
 
+    from presscheck.papers.days import utc_now
     from presscheck.papers.files import read_papers
     from presscheck.papers.spool import papers_of_day
 
@@ -169,7 +211,7 @@ def _from_files(paths: tuple[str, ...], wanted: str, today: str, client: Client)
     ]
     whole = _joined(days)
     dates = {paper.date for paper in whole.papers if paper.date} | {day.date for day in days if day.date}
-    return papers_of_day(whole, wanted or max(dates, default=today))
+    return papers_of_day(whole, wanted or max(dates, default=utc_now().date().isoformat()))
 
 
 def _joined(days: list[Day]) -> Day:
@@ -207,81 +249,14 @@ def _all_days(paths: tuple[str, ...], order: Order) -> Iterator[Built]:
             hint="for example `presscheck edition all --papers archive.jsonl.gz`",
         )
     with Spool() as spool:
-        with _progress("reading papers", None) as advance:
+        with progress("reading papers", None) as advance:
             for _ in spool.fill(paths):
                 advance()
-        _warn(spool.problems)
+        warn(spool.problems)
         dates = spool.dates()
         if not dates:
             raise BadInput(f"no paper of {', '.join(paths)} says which day's list it was on")
-        with _progress("editions", len(dates)) as advance:
+        with progress("editions", len(dates)) as advance:
             for built in build_days(spool.days(", ".join(Path(path).name for path in paths)), order):
                 advance()
                 yield built
-
-
-@contextmanager
-def _progress(what: str, total: int | None) -> Iterator[Any]:
-    """A bar with the time to go on a terminal; nothing where nobody watches."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
-
-
-def _tell(built: Iterable[Built], order: Order, as_json: bool) -> int:
-    """Publish index and feed over what was built, and say what there is now."""
-    from presscheck.edition.publish import publish_index
-
-    done: list[Built] = []
-    bad = 0
-    try:
-        for one in built:
-            done.append(one)
-            bad += _warn(one.problems)
-            if as_json:
-                line = (order.out / one.date / "edition.json").read_bytes()
-                click.echo(b" ".join(line.split(b"\n")).strip())
-    finally:
-        # Ctrl-C in the middle of an archive leaves a folder that can be read.
-        if done:
-            _warn(publish_index(order.out))
-    if not as_json:
-        _summary(done, order)
-    return 1 if bad else 0
-
-
-def _warn(problems: Iterable[Any]) -> int:
-    """Say on standard error what did not go well; returns how many papers were lost by it."""
-    bad = 0
-    for problem in problems:
-        lost = problem.kind == "bad paper"
-        bad += lost
-        click.echo(f"{'Bad paper' if lost else 'Note'}: {problem.where}: {problem.what}", err=True)
-    return bad
-
-
-def _summary(done: list[Built], order: Order) -> None:
-    """A line for each edition, then where to look."""
-    for one in done[-10:]:
-        parts = [one.date, f"{one.papers} papers"]
-        if one.written < one.papers:
-            parts.append(f"{one.papers - one.written} not summarised")
-        if one.taken:
-            still = ", the day was not over" if one.state == "open" else ""
-            parts.append(f"taken {one.taken[:16].replace('T', ' ')} UTC{still}")
-        if one.again:
-            parts.append("unchanged")
-        click.echo(" · ".join(parts))
-        if len(done) <= 5:
-            for path in one.files:
-                click.echo(f"  {path}")
-    if len(done) > 10:
-        again = sum(one.again for one in done)
-        click.echo(f"{len(done)} editions, {sum(one.papers for one in done)} papers, {again} unchanged")
-    click.echo(f"{order.out / 'index.html'}\n{order.out / 'feed.atom'}")
-    click.echo(f"\nopen {(order.out / 'index.html').absolute().as_uri()}")

@@ -102,17 +102,25 @@ class Against:
         self.paths = [path for path in paths if path != "-"]
         self.library = library
 
-    def date(self) -> str:
-        """The day that the digests are of; empty where none says it.
+    def day(self, wanted: str) -> str:
+        """The day to compare: the one that is wanted, else the one that the digests are of.
+
+        Args:
+            wanted: A day, or empty.
 
         Raises:
-            BadInput: if they are of different days.
+            BadInput: if a digest is of another day, or none says its day and none is wanted.
         """
-        dates = {one.digest.date: one.file for file in self.named for one in file if one.digest.date}
-        if len(dates) > 1:
-            told = ", ".join(f"{Path(file).name} of {date}" for date, file in sorted(dates.items()))
-            raise BadInput(f"the digests are of different days: {told}", hint="compare one day at a time")
-        return next(iter(dates), "")
+        for file in self.named:
+            for one in file:
+                wanted = wanted or one.digest.date
+                _same_day(one, wanted)
+        if not wanted:
+            raise BadInput(
+                f"{_name(self.named[0][0])} does not say which day it is of",
+                hint="name the day: `presscheck edition 2024-07-31 --against FILE`",
+            )
+        return wanted
 
     def beside(self, edition: Edition) -> list[Comparison]:
         """Every digest beside the edition.
@@ -141,11 +149,7 @@ def compare(edition: Edition, named: Named, papers: Papers) -> Comparison:
     """
     theirs = named.digest
     name = _name(named)
-    if theirs.date and theirs.date != edition.date:
-        raise BadInput(
-            f"{name} is a digest of {theirs.date}, the edition is of {edition.date}",
-            hint=f"`presscheck edition {theirs.date} --against {name}`",
-        )
+    _same_day(named, edition.date)
     ours = digest_of(edition, theirs.style, theirs.language)
     union, placed = _placed(edition.papers, ours, theirs, papers)
     if len(union) == len(edition.papers) + len(placed):
@@ -191,6 +195,15 @@ def compare(edition: Edition, named: Named, papers: Papers) -> Comparison:
         rows=rows,
         faults=_faults(rows),
     )
+
+
+def _same_day(named: Named, date: str) -> None:
+    """Raise if a digest says that it is of another day."""
+    if named.digest.date and named.digest.date != date:
+        raise BadInput(
+            f"{_name(named)} is a digest of {named.digest.date}, not of {date}",
+            hint=f"`presscheck edition {named.digest.date} --against {_name(named)}` compares that day",
+        )
 
 
 def _comparable(file: Sequence[Named], edition: Edition) -> list[Named]:

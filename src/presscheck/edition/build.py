@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from presscheck.edition.assemble import assemble, inputs_hash
 from presscheck.types import Day, Edition, Language, Problem, Struct, Style
+
+if TYPE_CHECKING:
+    from presscheck.edition.against import Against
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -25,6 +29,8 @@ class Order(Struct, frozen=True, kw_only=True):
     thumbnails: bool = False
     refresh: bool = False
     """Write anew even what is published from the same inputs."""
+    against: Against | None = None
+    """Digests of the day to set beside the edition."""
 
 
 class Built(Struct, frozen=True, kw_only=True):
@@ -57,28 +63,38 @@ def published_inputs(out: Path, date: str) -> str:
 
 
 def build_edition(edition: Edition, order: Order) -> Built:
-    """Publish one edition, without the index and the feed.
+    """Check one edition and publish it, without the index and the feed.
 
     Raises:
-        BadInput: if the folder cannot be written; nothing is left behind.
+        BadInput: if the folder cannot be written, or a digest does not fit beside the edition;
+            nothing is left behind.
     """
+    from presscheck.digest.check.annotate import annotate
     from presscheck.edition.publish import publish_edition
 
-    if not order.refresh and edition.inputs and published_inputs(order.out, edition.date) == edition.inputs:
+    if _is_published(order, edition.date, edition.inputs):
         files = tuple(sorted(path for path in (order.out / edition.date).iterdir() if path.is_file()))
         return _built(edition, files, again=True)
-    return _built(edition, tuple(publish_edition(edition, order.out, thumbnails=order.thumbnails)))
+    edition = annotate(edition)
+    beside = order.against.beside(edition) if order.against else ()
+    written = publish_edition(edition, order.out, thumbnails=order.thumbnails, against=beside)
+    return _built(edition, tuple(written))
+
+
+def _is_published(order: Order, date: str, inputs: str) -> bool:
+    """Whether the folder has what is ordered; a comparison is always made, since its digest may be new."""
+    if order.refresh or order.against is not None or not inputs:
+        return False
+    return published_inputs(order.out, date) == inputs
 
 
 def build_day(day: Day, order: Order) -> Built:
     """Write and publish one day, or leave what is there if it was made from the same inputs."""
     inputs = inputs_hash(day, order.languages, order.styles)
-    if not order.refresh and published_inputs(order.out, day.date) == inputs:
+    if _is_published(order, day.date, inputs):
         told = {name: getattr(day, name) for name in ("date", "taken", "state", "papers", "problems")}
         return build_edition(Edition(**told, inputs=inputs), order)
-    from presscheck.digest.check.annotate import annotate
-
-    return build_edition(annotate(assemble(day, order.languages, order.styles)), order)
+    return build_edition(assemble(day, order.languages, order.styles), order)
 
 
 def build_days(days: Iterable[Day], order: Order, workers: int | None = None) -> Iterator[Built]:

@@ -9,17 +9,21 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from presscheck.edition.page import File, render_edition, render_index, render_neighbours
+from presscheck.edition.page import File, render_against, render_edition, render_index, render_neighbours
 from presscheck.edition.published import DATE, JSON_NAME, Listing, list_editions, read_editions
 from presscheck.errors import BadInput
 from presscheck.papers.whole import LEFTOVER, cannot_write, write_whole
 from presscheck.types import LANGUAGES, STYLES, Edition, Problem
+
+if TYPE_CHECKING:
+    from presscheck.edition.against import Comparison
 
 IN_FEED = 20
 """Editions that the feed holds and that the index takes its leads and press notes from."""
@@ -27,6 +31,7 @@ IN_FEED = 20
 INDEX_NAME, FEED_NAME = "index.html", "feed.atom"
 
 _OURS = {INDEX_NAME, JSON_NAME, *(f"{style}.{language}.md" for style in STYLES for language in LANGUAGES)}
+_AGAINST = re.compile(r"against(-\d+)?\.html")
 _OLD = f"{LEFTOVER}old-"
 _NAV = (b"<!--neighbours-->", b"<!--/neighbours-->")
 
@@ -54,17 +59,26 @@ def publish(edition: Edition, out: Path, *, thumbnails: bool = False) -> Publish
     return Published([*files, out / INDEX_NAME, out / FEED_NAME], problems)
 
 
-def publish_edition(edition: Edition, out: Path, *, thumbnails: bool = False) -> list[Path]:
+def publish_edition(
+    edition: Edition, out: Path, *, thumbnails: bool = False, against: Sequence[Comparison] = ()
+) -> list[Path]:
     """Publish one edition: page, Markdown and JSON, without the index and the feed.
 
-    Files of the day's folder that are not ours stay as they are.
+    Files of the day's folder that are not ours stay as they are. Comparisons with an
+    edition that is not published any more go with it.
+
+    Args:
+        edition: What to publish; its date names its folder.
+        out: The folder; made if it is missing.
+        thumbnails: Whether the page loads thumbnails as images.
+        against: Digests of others beside this edition, each a page of its own.
 
     Raises:
         BadInput: if the folder cannot be written or the date is none; nothing is left behind.
     """
     if not DATE.fullmatch(edition.date):
         raise BadInput(f"the edition's date is {edition.date[:40]!r}: need YYYY-MM-DD to name its folder")
-    contents = _contents(edition, thumbnails)  # all of it before anything is touched
+    contents = _contents(edition, thumbnails, against)  # all of it before anything is touched
     with _sole_writer(out):
         folder, target = out / f"{LEFTOVER}{edition.date}-{secrets.token_hex(6)}", out / edition.date
         try:
@@ -101,7 +115,7 @@ def publish_index(out: Path) -> list[Problem]:
     return listing.problems
 
 
-def _contents(edition: Edition, thumbnails: bool) -> dict[str, bytes]:
+def _contents(edition: Edition, thumbnails: bool, against: Sequence[Comparison]) -> dict[str, bytes]:
     """The files of an edition by name."""
     from presscheck.digest.jsonfile import digest_of, edition_to_json
     from presscheck.digest.markdown.write import to_markdown
@@ -111,13 +125,17 @@ def _contents(edition: Edition, thumbnails: bool) -> dict[str, bytes]:
         for style in edition.styles
         for language in edition.languages
     }
+    comparisons = {
+        f"against{f'-{number}' if number > 1 else ''}.html": render_against(one).encode()
+        for number, one in enumerate(against, start=1)
+    }
     beside = [
-        *(File(name, name) for name in markdown),
+        *(File(name, name) for name in (*markdown, *comparisons)),
         File(JSON_NAME, JSON_NAME, "application/json"),
         File(FEED_NAME, f"../{FEED_NAME}", "application/atom+xml"),
     ]
     page = render_edition(edition, thumbnails=thumbnails, files=beside)
-    return {INDEX_NAME: page.encode(), **markdown, JSON_NAME: edition_to_json(edition)}
+    return {INDEX_NAME: page.encode(), **comparisons, **markdown, JSON_NAME: edition_to_json(edition)}
 
 
 @contextlib.contextmanager
@@ -161,7 +179,7 @@ def _carry_over(target: Path, folder: Path) -> None:
     if not target.is_dir():
         return
     for path in target.iterdir():
-        if path.name in _OURS or path.name.startswith(LEFTOVER):
+        if path.name in _OURS or _AGAINST.fullmatch(path.name) or path.name.startswith(LEFTOVER):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.copytree(path, folder / path.name, symlinks=True)
