@@ -82,6 +82,15 @@ def test_the_name_of_another_paper_is_found(name: str) -> None:
     assert [text for text, _ in found(f"{name}는 새로운 컴파일러입니다.")] == [name]
 
 
+@pytest.mark.parametrize("name", ["Seed-Writer", "Sound-A-Picture", "Weave-and-Cut-Out", "Q2-T2"])
+def test_a_compound_of_capitals_among_korean_words_is_a_name(name: str) -> None:
+    assert [text for text, _ in found(f"{name}는 새로운 컴파일러입니다.")] == [name]
+
+
+def test_a_compound_of_capitals_in_brackets_is_a_translation() -> None:
+    assert found("희소 커널(Thin-Kernel)을 씁니다.") == []
+
+
 def test_a_name_of_plain_words_is_found_when_it_is_known_to_be_another_papers() -> None:
     statement = "Quiet Harbor는 새로운 컴파일러입니다."
     assert found(statement) == []

@@ -32,6 +32,8 @@ _VERSION = re.compile(
     r" ([0-9]{1,2}(?:\.[0-9]{1,2})?)(?=$|[,;:)\]'\"\s은는이가을를의와과로에도]|\.(?![0-9]))(?!\s?[%×])"
 )
 _HANGUL = re.compile(r"[가-힣]")
+_COMPOUND = 0.5
+"""How much a compound of capitals looks like a name among Korean words, where nothing else asks for them."""
 
 
 class Name(Struct, frozen=True, kw_only=True):
@@ -96,6 +98,11 @@ def likeness(word: str, *, first: bool) -> float:
     return 0.0
 
 
+def _compound(word: str) -> bool:
+    """Whether a word is joined of two or more with capitals: Seed-Prover, Light-A-Video, R2-T2."""
+    return sum(part[:1].isupper() for part in re.split("[-‐‑–]", word)) >= 2
+
+
 def _glosses(text: str) -> list[tuple[int, int]]:
     """Spans of the brackets that stand behind Hangul."""
     spans, opened = [], -1
@@ -136,6 +143,8 @@ def names(text: str) -> list[Name]:
         word = match.group()
         before = text[: match.start()].rstrip(" \"'(“‘*") if not korean else "x"
         sure = likeness(word, first=not before or before[-1] in ".!?:")
+        if sure < _COMPOUND and korean and _compound(word):
+            sure = _COMPOUND
         if not sure:
             continue
         end = match.end()

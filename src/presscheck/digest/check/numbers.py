@@ -64,7 +64,7 @@ def compare_numbers(
         return []
     spoken: Language = language or ("ko" if any("가" <= letter <= "힣" for letter in statement) else "en")
     pool = _pool(tuple(piece[:LONGEST] for piece in sources))
-    agreeing = [pool.agreeing(quantity) for quantity in stated]
+    agreeing = [_told(quantity, pool) for quantity in stated]
     setting = Setting(
         evidence=frozenset(evidence or ()),
         uncarried=evidence is not None and not evidence,
@@ -97,6 +97,14 @@ def _pool(sources: tuple[str, ...]) -> Pool:
 @lru_cache(maxsize=256)
 def _scanned(text: str) -> tuple[Quantity, ...]:
     return tuple(scan(text))
+
+
+def _told(stated: Quantity, pool: Pool) -> list[Sourced]:
+    """Where the source has a number; what is counted in words does not stand inside a name (GPT-4o, 4D)."""
+    found = pool.agreeing(stated)
+    if stated.written or not stated.nouns:
+        return found
+    return [one for one in found if one.quantity.kind not in ("name", "named")]
 
 
 def _remark(
