@@ -121,8 +121,9 @@ def test_a_number_inside_a_name_supports_no_percentage():
 
 def test_what_is_counted_in_words_does_not_stand_inside_a_name():
     source = ("Tarn-4o is diagnosed across three critical dimensions of 4D scenes.",)
-    assert kinds("네 가지 주요 차원에서 Tarn-4o를 진단합니다.", source, evidence=[0]) == [("number", "네 가지")]
-    assert kinds("세 가지 주요 차원에서 Tarn-4o를 진단합니다.", source, evidence=[0]) == []
+    said = "네 가지 주요 차원에서 Tarn-4o를 진단합니다."
+    assert kinds(said, source, evidence=[0]) == [("number", "네 가지")]
+    assert kinds(said.replace("네", "세"), source, evidence=[0]) == []
 
 
 def test_a_count_of_what_the_source_lists_is_the_writers_own():
