@@ -130,10 +130,18 @@ class Against:
                 that the edition was not made in.
         """
         return [
-            compare(edition, one, gather(_both(one, edition), self.paths, self.library))
+            compare(edition, one, self._papers(one, edition))
             for file in self.named
             for one in _comparable(file, edition)
         ]
+
+    def _papers(self, named: Named, edition: Edition) -> Papers:
+        """The papers of both digests; the files are read only for those that the edition does not hold."""
+        ours = digest_of(edition, named.digest.style, named.digest.language)
+        both = (named, Named(file="presscheck", digest=ours, papers=edition.papers))
+        held = {paper.id for paper in edition.papers if paper.abstract}
+        ids = {entry.paper for one in both for entry in one.digest.entries}
+        return gather(both, () if ids <= held else self.paths, self.library)
 
 
 def compare(edition: Edition, named: Named, papers: Papers) -> Comparison:
@@ -219,12 +227,6 @@ def _comparable(file: Sequence[Named], edition: Edition) -> list[Named]:
             hint=f"add `--style {style} --language {language}`",
         )
     return found
-
-
-def _both(named: Named, edition: Edition) -> tuple[Named, Named]:
-    """Their digest and ours, each with the papers that it brings along."""
-    ours = digest_of(edition, named.digest.style, named.digest.language)
-    return named, Named(file="presscheck", digest=ours, papers=edition.papers)
 
 
 def _name(named: Named) -> str:
