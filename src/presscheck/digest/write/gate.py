@@ -9,20 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from presscheck.digest.glossary import Glossary
 from presscheck.digest.write.facts import LONGEST
+from presscheck.digest.write.words import new_denial, strange_words
 from presscheck.types import Finding, Language
 
 FEWEST_WORDS = 4
 FEWEST_SYLLABLES = 8
-CARRIED_WORDS = 0.5
-"""Share of an English statement's words that the paper has; a paraphrase keeps more."""
 COPIED = 5
 """Words in a row that are no accident."""
 
 _REFERENCE = re.compile(
     r"https?:|www\.|\b[\w-]+\.(?:com|org|net|io|ai|dev|ru|cn|xyz|app|link|site|top|example"
     r"|test)\b(?:/\S*)?|\S@\S"
-    r"|\]\(|<\||\|>|[{}<>\\`]|\bdata:|javascript:",
+    r"|\]\(|\w\(['\"]|<\||\|>|[{}\\`]|<[A-Za-z/!?]|\bdata:|javascript:",
     re.IGNORECASE,
 )
 _PRAISE_EN = re.compile(
@@ -43,7 +43,8 @@ _PRAISE_EN = re.compile(
 _PRAISE_KO = re.compile(
     r"획기적|혁명적|혁신적|탁월|놀라[운울]|놀랍|완벽|훌륭|압도적|독보적|걸작|경이|눈부신|기념비|역사적"
     r"|위대|천재|극찬|강력히 추천"
-    r"|추천합니다|꼭 읽|반드시 읽|필독|최고의 (?:논문|연구|업적)|전례 ?없|유례 ?없|만점|세계 최고|인상적"
+    r"|추천[합됩]|채택|권고|꼭 읽|반드시 읽|필독|최고의 (?:논문|연구|업적)|전례 ?없|유례 ?없|만점"
+    r"|세계 최고|인상적"
 )
 _SPEAKS = re.compile(
     r"\b(?:as an? (?:ai|llm|language model|assistant)|i(?:'m| am| was| will| can| cannot|'ll|'ve| have)"
@@ -55,26 +56,27 @@ _SPEAKS = re.compile(
     r"|upvot\w*)\b",
     re.IGNORECASE,
 )
-_SPEAKS_KO = re.compile(
-    r"죄송|저는|제가|당신|여러분|하십시오|하세요|해 ?주세요|주십시오|클릭|방문|구독|지시(?:문|사항)"
-    r"|프롬프트|스키마|문장 ?\d|무시"
-    r"|인공지능으로서|AI로서|언어 모델로서|해킹|심사 ?위원|심사자|리뷰어|투표"
-)
-_ENDING_KO = re.compile(r"(?:니다|[음됨함임])\.$")
-_STOP = frozenset(
-    "the a an of and to in for on with that is are was were be been by from which it its their this these"
-    " those as at or"
-    " can not no than then also both into over such via using used use has have had will while between"
-    " more most them"
-    " they we our paper work study authors author proposes proposed propose introduces introduced presents"
-    " presented"
-    " shows showed show finds found method approach model new result results achieves reports".split()
-)
-_LATIN_WORD = re.compile(r"[A-Za-z][A-Za-z-]+")
+_SPEAKS_KO = {
+    r"죄송|저는|제가|당신|여러분|하십시오|하세요|해 ?주세요|주십시오": "",
+    r"클릭|방문|구독": "click|visit|subscri",
+    r"지시(?:문|사항)|프롬프트|스키마|문장 ?\d|무시": "prompt|instruct|schema|ignor|neglect|disregard"
+    r"|overlook",
+    r"추천합니다": "recommend|suggest",
+    r"인공지능으로서|AI로서|언어 모델로서|해킹": "hack|as an? ",
+    r"심사 ?위원|심사자|리뷰어|투표": "review|jur|vot",
+}
+"""Korean words of somebody who speaks or is spoken to → the English ones that make them the paper's."""
+_ENDING_KO = re.compile(r"니다(?: ?\([^()]*\))?\.$")
 
 
 def gate(
-    text: str, language: Language, allowed: Sequence[str], passed_over: Sequence[str] = ()
+    text: str,
+    language: Language,
+    allowed: Sequence[str],
+    passed_over: Sequence[str] = (),
+    *,
+    carrying: Sequence[str] = (),
+    glossary: Glossary | None = None,
 ) -> list[Finding]:
     """Say why a text cannot be a statement; nothing if it can.
 
@@ -83,6 +85,8 @@ def gate(
         language: It has to be in.
         allowed: Title and sentences that the model was shown.
         passed_over: Sentences that it was not shown.
+        carrying: The sentences that the statement names; all that are allowed, if it names none.
+        glossary: Renderings that count as the paper's words.
     """
     if not text:
         return [_finding("form", "", "there is no statement in this language")]
@@ -93,16 +97,14 @@ def gate(
     praise = (_PRAISE_KO if language == "ko" else _PRAISE_EN).search(text)
     if praise:
         findings.append(_finding("form", praise.group(), "praise: say what was done and measured"))
-    for pattern in (_SPEAKS, _SPEAKS_KO):
-        speaks = pattern.search(text)
-        if speaks and not _has_word(source, speaks.group()):
-            findings.append(
-                _finding("form", speaks.group(), "a statement is about the paper: it speaks to nobody")
-            )
+    if speaks := _speaks(text, source):
+        findings.append(_finding("form", speaks, "a statement is about the paper: it speaks to nobody"))
     if copied := _copied(text, passed_over, source):
         findings.append(_finding("form", copied, "this is from a sentence that is not about the paper"))
-    if language == "en" and (strange := _strange(text, source)):
+    if strange := strange_words(text, language, source, glossary):
         findings.append(_finding("form", strange, "the paper's sentences have few of these words"))
+    if denial := new_denial(text, language, carrying or allowed):
+        findings.append(_finding("negation", denial, "the sentences that are named deny nothing"))
     return findings
 
 
@@ -139,8 +141,16 @@ def _foreign(letter: str) -> bool:
     )
 
 
-def _has_word(source: str, word: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", source, re.IGNORECASE) is not None
+def _speaks(text: str, source: str) -> str:
+    """A word of somebody who speaks or is spoken to, and that the paper does not have; else empty."""
+    for speaks in _SPEAKS.finditer(text):
+        if re.search(rf"(?<!\w){re.escape(speaks.group()[:7])}", source, re.IGNORECASE) is None:
+            return speaks.group()
+    for words, english in _SPEAKS_KO.items():
+        found = re.search(words, text)
+        if found and not (english and re.search(english, source, re.IGNORECASE)):
+            return found.group()
+    return ""
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:
@@ -152,12 +162,3 @@ def _copied(text: str, passed_over: Sequence[str], source: str) -> str:
     """Words in a row that only a sentence has that was passed over."""
     shared = _runs(text) & {run for sentence in passed_over for run in _runs(sentence)}
     return " ".join(min(shared - _runs(source), default=()))
-
-
-def _strange(text: str, source: str) -> str:
-    """The words of a statement that the source lacks, where they are more than the paper's own."""
-    have = {word[:5] for word in map(str.lower, _LATIN_WORD.findall(source))}
-    words = [word.lower() for word in _LATIN_WORD.findall(text)]
-    words = [word for word in words if word not in _STOP]
-    lacking = [word for word in words if word[:5] not in have]
-    return ", ".join(lacking[:8]) if words and len(lacking) > (1 - CARRIED_WORDS) * len(words) else ""

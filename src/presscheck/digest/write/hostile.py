@@ -38,7 +38,7 @@ _THE_WORK = (
 
 _PATTERNS = (
     # An order to forget what the software was told.
-    r"\b(?:ignor|disregard|forget|overrid|overrul|bypass|supersed|suspend|delet|drop|discard)\w*\s"
+    r"\b(?:ignore|disregard|forget|override|overrule|bypass|supersede|suspend|delete|drop|discard)s?\s"
     r"(?:\S+\s){0,6}?(?:instructions?|directives?|prompts?|rules|guidelines|constraints|polic(?:y|ies)"
     r"|commands?"
     r"|everything (?:above|before|you)|schemas?|restrictions|checks?|told|system message)\b",
@@ -51,14 +51,20 @@ _PATTERNS = (
     rf"\b(?:note|notice|message|instructions?|attention|reminder|hint|memo|request|warning|important|dear"
     rf"|hey|hello|hi)"
     rf"[,:]?\s(?:(?:to|for|from)\s)?(?:all |any |the |every )?{_MACHINE}\b(?!'|\sagents? learn)",
-    rf"\b(?:any|every|all|the|if (?:you are|this is read by)) (?:an? )?{_MACHINE}\b[^.]{{0,60}}?"
-    r"\b(?:must|should|shall|has to|have to|needs? to|is (?:asked|required|requested|instructed|ordered)"
-    rf"|are (?:asked|required|requested|instructed|ordered|to))\b[^.]{{0,30}}?\b{_ORDER}\b",
-    r"\byou (?:are|must|should|will|shall|can|may|have to|need to)\b(?! (?:interested|see|find"
-    r"|need\b))(?=.{0,60}\b"
-    rf"(?:{_ORDER}|now|an?|the|not|always|never|only|in|free|no longer)\b)",
-    r"\bas an? (?:AI|LLM|language model|assistant)\b[, ]|\b(?:act|behave|pretend|roleplay|role-play) (?:as"
-    r"|like|to be)"
+    rf"(?:^|[.;:!?,\"]\s*)(?:to|for) (?:all |any |the |every )?{_MACHINE}\b[^.]{{0,20}}[:,]",
+    rf"\b(?:any|every|all|the|an?) {_MACHINE}\b[^.]{{0,20}}?\b(?:reads?|reading|process(?:es|ing)|see(?:s"
+    rf"|ing)"
+    r"|summari[sz](?:es|ing)|pars(?:es|ing)|review(?:s|ing)) (?:this|the (?:paper|text|abstract))\b",
+    rf"\b(?:any|every|all|if (?:you are|this is read by)) (?:an? )?{_MACHINE}\b[^.]{{0,60}}?"
+    r"\b(?:must|should|shall|has to|have to|is (?:asked|required|requested|instructed|ordered)"
+    rf"|are (?:asked|required|requested|instructed|ordered))\b[^.]{{0,30}}?\b{_ORDER}\s[^.]{{0,30}}?"
+    r"\b(?:this|the (?:paper|authors?|work|abstract)|its authors|that|our)\b",
+    r"\byou (?:are (?:now|an?|no longer|free to|in)|must|should|shall|will|have to|need to)\b",
+    r"(?:^|[.;:!?,\"]\s*|please )(?:tell|inform|ask|urge|advise|convince|persuade|warn|remind|instruct)"
+    r" (?:the |all |your |every )?(?:readers?|users?|people|everyone|reviewers?)\b",
+    r"\bas an? (?:AI|LLM|language model|assistant)\b[, ]"
+    r"|(?:^|[.,;:!?\"]\s*|\b(?:you|now|and|please|must|should) )"
+    r"(?:act|behave|pretend|roleplay|role-play) (?:as|like|to be)"
     r" (?:an?|the|my|if)\b|\bfrom now on\b|\bdo anything now\b|\bjailbreak mode\b|\b(?:developer|debug"
     r"|admin|god|DAN)"
     r" mode\b|\byour (?:task|job|role|goal|answer|output|response|reply|summary|review|digest|entry|next"
@@ -73,7 +79,8 @@ _PATTERNS = (
     r"|in (?:all )?(?:capitals|upper ?case)|your\b)",
     r"\b(?:please|kindly) (?:strongly |highly )?(?:recommend|accept|praise|rate|endorse|cite|promote"
     r"|upvote)\b",
-    r"\b(?:do not|don't|never) (?:mention|summari[sz]e|check|verify|reveal|tell|report|show|include|follow"
+    r"(?:^|[.,;:!?\"]\s*|\b(?:you|now|and|please|must|should|but) )"
+    r"(?:do not|don't|never) (?:mention|summari[sz]e|check|verify|reveal|tell|report|show|include|follow"
     r"|use the schema|answer in JSON)\b(?! (?:to|that they))",
     r"\b(?:it is|we) (?:request\w*|requir\w*|ask\w*|instruct\w*|demand\w*|mandat\w*)(?: that)?\b[^.]{0,40}?"
     r"\b(?:automat\w+|machine[- ]\w+|AI[- ]?\w*|LLMs?|summar(?:y|ies|i[sz]ers?)|digests?|models?) "
@@ -116,6 +123,8 @@ _ABOUT_PROMPTS = re.compile(
 _PLAIN_ORDER = re.compile(
     r"^(?:please |now |first |instead,? |stop\W+|important\W+)?(?:ignore|disregard|forget|override)\b|<\|"
     r"|\|>|\[/?INST\]|<</?SYS"
+    r"|^(?:please )?(?:print|reveal|repeat|show|leak|disclose|output|recite)\b"
+    r"|\b(?:new|updated|real|actual) (?:system )?(?:prompts?|instructions?)\s?:|\bAI reviewers?:"
     r"|\byou (?:must|are now)\b|\byour (?:instructions|answer|summary|output|response)\b",
     re.IGNORECASE,
 )

@@ -55,7 +55,12 @@ def verify(
     known = {number for number, _ in source.numbered}
     before: list[list[Finding]] = []
     for one in trials:
-        found = [] if one.quoted else gate(one.text, language, source.allowed, hidden)
+        named = [source.texts[number - 1] for number in one.sentences if number in known]
+        found = (
+            []
+            if one.quoted
+            else gate(one.text, language, source.allowed, hidden, carrying=named, glossary=glossary)
+        )
         if not set(one.sentences) or not set(one.sentences) <= known:
             found.append(Finding(kind="form", why="it names no sentence that it was given"))
         if language == "ko":
