@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from editions import full_edition
-from theirs import KOREAN
+from rivals import KOREAN
 
 from presscheck.edition.against import Against
 from presscheck.edition.publish import publish_edition

@@ -10,7 +10,7 @@ import html5lib
 import msgspec
 import pytest
 from editions import ABSENT, LARCH, OUTSIDE, QUARRY, full_edition
-from theirs import FOREIGN, HOSTILE_MARKDOWN, KOREAN
+from rivals import FOREIGN, HOSTILE_MARKDOWN, KOREAN
 
 from presscheck.digest.jsonfile import edition_to_json
 from presscheck.edition.against import Against, Comparison
@@ -184,6 +184,19 @@ def test_an_edition_as_json_is_compared_in_each_language_and_style_that_both_hav
     assert [(one.language, one.style) for one in found] == [("en", "detailed"), ("en", "easy")]
     assert all(one.ours.verdicts == one.theirs.verdicts for one in found)
     assert set(found[0].theirs.verdicts) <= set(VERDICTS)
+
+
+def test_nobody_brings_the_abstracts_that_they_are_held_against(tmp_path):
+    forged = msgspec.structs.replace(LARCH, abstract=LARCH.abstract.replace("31%", "310%"))
+    lines = [msgspec.structs.replace(one, text=one.text.replace("31%", "310%"))
+             for one in OURS.entries[0].sections[2].statements]  # fmt: skip
+    section = msgspec.structs.replace(OURS.entries[0].sections[2], statements=tuple(lines))
+    entry = msgspec.structs.replace(OURS.entries[0], sections=(*OURS.entries[0].sections[:2], section))
+    one = {"languages": ("en",), "styles": ("detailed",)}
+    theirs = msgspec.structs.replace(OURS, papers=(forged,), entries=(entry,), **one)
+    (tmp_path / "edition.json").write_bytes(edition_to_json(theirs))
+    (found,) = Against([str(tmp_path / "edition.json")], [], Library(tmp_path)).beside(OURS)
+    assert found.theirs.kinds["magnitude"] == 1
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from importlib import resources
 
 import pytest
 
-CSS = resources.files("presscheck.edition").joinpath("templates", "page.css").read_text(encoding="utf-8")
+TEMPLATES = resources.files("presscheck.edition").joinpath("templates")
+CSS = "".join(TEMPLATES.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "against.css"))
 TOKENS = {
     name: values
     for name, *values in re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", CSS)

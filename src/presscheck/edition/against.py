@@ -18,17 +18,15 @@ from presscheck.digest.check.annotate import with_report
 from presscheck.digest.check.check import Papers, check_digest
 from presscheck.digest.check.gather import Named, gather, read_named
 from presscheck.digest.check.overrule import overrules_beside
-from presscheck.digest.check.report import DigestReport, EntryReport, all_findings
-from presscheck.digest.check.source import PaperSource
+from presscheck.digest.check.report import DigestReport, all_findings
 from presscheck.digest.jsonfile import digest_of
 from presscheck.edition import view
 from presscheck.edition.marks import Mark, Note, score
+from presscheck.edition.theirs import headed, judged, placed
 from presscheck.errors import BadInput
 from presscheck.papers.library import Library
-from presscheck.types import Author, Digest, Edition, Entry, Evidence, Head, Language, Paper, Style
+from presscheck.types import Edition, Entry, Language, Style
 
-CARRIES = 0.5
-"""A sentence of the abstract that the check is this sure of is shown as a statement's evidence."""
 FAULTS, FAULTS_OF_A_KIND = 12, 3
 """How many of the worst findings head the page, and how many of them may be alike."""
 
@@ -138,7 +136,8 @@ class Against:
     def _papers(self, named: Named, edition: Edition) -> Papers:
         """The papers of both digests; the files are read only for those that the edition does not hold."""
         ours = digest_of(edition, named.digest.style, named.digest.language)
-        both = (named, Named(file="presscheck", digest=ours, papers=edition.papers))
+        # The edition's papers come first: nobody brings the abstracts that they are held against.
+        both = (Named(file="presscheck", digest=ours, papers=edition.papers), named)
         held = {paper.id for paper in edition.papers if paper.abstract}
         ids = {entry.paper for one in both for entry in one.digest.entries}
         return gather(both, () if ids <= held else self.paths, self.library)
@@ -159,8 +158,8 @@ def compare(edition: Edition, named: Named, papers: Papers) -> Comparison:
     name = _name(named)
     _same_day(named, edition.date)
     ours = digest_of(edition, theirs.style, theirs.language)
-    union, placed = _placed(edition.papers, ours, theirs, papers)
-    if len(union) == len(edition.papers) + len(placed):
+    union, entries = placed(edition.papers, ours, theirs, papers)
+    if len(union) == len(edition.papers) + len(entries):
         raise BadInput(
             f"{name} has no paper in common with the edition of {edition.date}",
             hint="is it a digest of that day's list?",
@@ -175,10 +174,10 @@ def compare(edition: Edition, named: Named, papers: Papers) -> Comparison:
     left = view.items(Edition(**shared, papers=union, entries=tuple(our_entries.values())))  # type: ignore[arg-type]
     their_papers = {paper.id: paper for paper in union}
     their_entries = []
-    for (id_, entry), report in zip(placed, their_report.entries, strict=True):
+    for (id_, entry), report in zip(entries, their_report.entries, strict=True):
         paper = their_papers[id_]
-        their_papers[id_] = _headed(paper, entry.head)
-        their_entries.append(msgspec.structs.replace(_judged(entry, report, paper), paper=id_))
+        their_papers[id_] = headed(paper, entry.head)
+        their_entries.append(msgspec.structs.replace(judged(entry, report, paper), paper=id_))
     right = view.items(
         Edition(**shared, papers=tuple(their_papers.values()), entries=tuple(their_entries))  # type: ignore[arg-type]
     )
@@ -231,97 +230,6 @@ def _comparable(file: Sequence[Named], edition: Edition) -> list[Named]:
 
 def _name(named: Named) -> str:
     return "standard input" if named.file == "-" else Path(named.file).name
-
-
-def _placed(
-    listed: Sequence[Paper], ours: Digest, theirs: Digest, papers: Papers
-) -> tuple[tuple[Paper, ...], list[tuple[str, Entry]]]:
-    """All papers of the page, ours first, and each entry of theirs with the id of its place.
-
-    A second entry for a paper has a place of its own, since both are to be seen.
-    """
-    union = {
-        paper.id: _with_abstract(paper, papers.source(entry))
-        for paper, entry in zip(listed, ours.entries, strict=True)
-    }
-    titles = {_letters(paper.title): paper.id for paper in listed}
-    placed: list[tuple[str, Entry]] = []
-    taken: set[str] = set()
-    for number, entry in enumerate(theirs.entries, start=1):
-        source = papers.source(entry)
-        title = entry.head.title if entry.head else ""
-        known = (entry.paper, source.paper.id if source else "", titles.get(_letters(title), ""))
-        id_ = next((one for one in known if one in union), entry.paper)
-        paper = union.get(id_) or Paper(id=entry.paper, title=title or entry.paper)
-        if not id_ or id_ in taken:
-            id_ = f"entry {number} of theirs"
-        taken.add(id_)
-        union[id_] = msgspec.structs.replace(_with_abstract(paper, source), id=id_)
-        placed.append((id_, entry))
-    return tuple(union.values()), placed
-
-
-def _with_abstract(paper: Paper, source: PaperSource | None) -> Paper:
-    """The paper with the abstract that the check reads, where it has none itself."""
-    if source is None or paper.abstract:
-        return paper
-    held = source.paper
-    return msgspec.structs.replace(
-        paper,
-        title=paper.title or held.title,
-        abstract=held.abstract,
-        abstract_original=held.abstract_original,
-        sentences=held.sentences,
-    )
-
-
-def _letters(title: str) -> str:
-    """A title without case, spaces and punctuation."""
-    return "".join(letter for letter in title.casefold() if letter.isalnum())
-
-
-def _headed(paper: Paper, head: Head | None) -> Paper:
-    """The paper as their entry prints its head."""
-    if head is None:
-        return paper
-    return msgspec.structs.replace(
-        paper,
-        title=head.title or paper.title,
-        authors=tuple(Author(name=name) for name in head.authors),
-        votes=head.votes,
-        votes_at=head.votes_at,
-    )
-
-
-def _judged(entry: Entry, report: EntryReport, paper: Paper) -> Entry:
-    """Their entry with verdicts, and with the sentences that the check found to carry its statements."""
-    if report.verdict == "no source":
-        return msgspec.structs.replace(entry, findings=report.findings)
-    judged = with_report(entry, report)
-    pointers = iter(report.statements)
-    sections = []
-    for section in judged.sections:
-        if section.key == "fields":
-            sections.append(section)
-            continue
-        statements = []
-        for statement in section.statements:
-            found = [
-                Evidence(
-                    source="abstract",
-                    version=paper.version,
-                    sentence=at.sentence,
-                    hash=paper.sentences[at.sentence - 1].hash,
-                )
-                for at in next(pointers).evidence
-                if at.source == "abstract" and at.score >= CARRIES and at.sentence <= len(paper.sentences)
-            ]
-            keep = statement.evidence or statement.verdict == "unsupported"
-            statements.append(
-                statement if keep else msgspec.structs.replace(statement, evidence=tuple(found))
-            )
-        sections.append(msgspec.structs.replace(section, statements=tuple(statements)))
-    return msgspec.structs.replace(judged, sections=tuple(sections))
 
 
 def _side(name: str, report: DigestReport, entries: Sequence[Entry]) -> Side:
