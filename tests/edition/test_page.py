@@ -295,9 +295,9 @@ def test_a_paper_without_any_entry_says_so():
 
 def test_an_open_day_says_so_with_the_time_of_its_list(page):
     head = next(node for node in every(page, "header") if "masthead" in classes(node))
-    assert "2024-07-31 01:00 UTC" in text(head) and "Day still open" in text(head)
+    assert "2024-07-31 01:00 UTC" in text(head) and "taken before the day’s end" in text(head)
     closed = render_edition(msgspec.structs.replace(full_edition(), state="closed"))
-    assert "Day still open" not in closed
+    assert "taken before the day’s end" not in closed
 
 
 def test_only_the_name_of_a_system_that_can_be_run_is_set_apart(page, monkeypatch):
