@@ -72,7 +72,7 @@ def command(
             "no digest was given", hint="for example `presscheck check digest.md --papers day.json`"
         )
     from presscheck.digest.check.check import check_digest
-    from presscheck.digest.check.encoders import sentence_transformer
+    from presscheck.digest.check.encoders import Matched, sentence_transformer
     from presscheck.digest.check.gather import gather, read_named
     from presscheck.digest.check.overrule import overrules_beside
     from presscheck.digest.check.report import Report, all_findings, to_json
@@ -82,9 +82,20 @@ def command(
     named = [one for path in digests for one in read_named(path)]
     problems: list[Problem] = []
     papers = gather(named, paths, Library(), texts=text, problems=problems)
-    chosen = sentence_transformer(encoder) if encoder else None
+    chosen = None
+    if encoder:
+        from presscheck.digest.vectors import encode
+
+        chosen = Matched(sentence_transformer(encoder), _known_statements(), encode)
     reports = tuple(
-        check_digest(one.digest, papers, name=one.file, encoder=chosen, overruled=overrules_beside(one.file))
+        check_digest(
+            one.digest,
+            papers,
+            name=one.file,
+            encoder=chosen,
+            background=chosen.background({entry.paper for entry in one.digest.entries}) if chosen else None,
+            overruled=overrules_beside(one.file),
+        )
         for one in named
     )
     if as_json:
@@ -98,6 +109,23 @@ def command(
         printer.total(reports)
     _missing(reports)
     return 1 if strict and any(all_findings(report) for report in reports) else 0
+
+
+def _known_statements() -> dict[str, list[str]]:
+    """English statements of the shipped editions by paper, for matching another encoder."""
+    from presscheck.edition.shipped import load_shipped, shipped_dates
+
+    found: dict[str, list[str]] = {}
+    for date in shipped_dates():
+        for entry in load_shipped(date).entries:
+            if entry.language == "en":
+                found.setdefault(entry.paper, []).extend(
+                    statement.text
+                    for section in entry.sections
+                    if section.key != "fields"
+                    for statement in section.statements
+                )
+    return found
 
 
 def _missing(reports: tuple[DigestReport, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from presscheck.digest.check.encoders import Encoder
 from presscheck.digest.check.entry import EntryCheck, Parts
@@ -15,6 +16,9 @@ from presscheck.digest.check.report import (
 )
 from presscheck.digest.check.source import PaperSource, encode_all
 from presscheck.types import Digest, Entry, Paper
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Papers:
@@ -56,6 +60,7 @@ def check_digest(
     name: str = "",
     parts: Parts | None = None,
     encoder: Encoder | None = None,
+    background: NDArray[Any] | None = None,
     overruled: Collection[str] = (),
 ) -> DigestReport:
     """Hold every entry of a digest against its paper.
@@ -66,6 +71,8 @@ def check_digest(
         name: The file's name, for the report.
         parts: What runs.
         encoder: Texts in, unit rows out; None takes the built-in one.
+        background: Rows of sentences on other subjects, made by the encoder; needed with another
+            one than the built-in (``encoders.Matched`` has them).
         overruled: Keys of findings that a person has set aside (``overrule.finding_key``).
     """
     run = parts or Parts()
@@ -92,7 +99,7 @@ def check_digest(
         if vectors is not None and check.wants_vectors:
             rows = vectors[row : row + count]
             row += count
-        reports.append(check.report(rows, registers[at : at + count]))
+        reports.append(check.report(rows, registers[at : at + count], background))
         at += count
     return DigestReport(file=name, style=digest.style, language=digest.language, entries=tuple(reports))
 

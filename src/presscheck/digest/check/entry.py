@@ -116,7 +116,9 @@ class EntryCheck:
         """Whether evidence has to be searched for: there is a source, and not all is quoted from it."""
         return self.source is not None and bool(self.source.texts) and any(q is None for q in self.quoted)
 
-    def report(self, vectors: Any, registers: Sequence[Finding | None]) -> EntryReport:
+    def report(
+        self, vectors: Any, registers: Sequence[Finding | None], background: Any = None
+    ) -> EntryReport:
         """The whole entry; ``vectors`` are its statements', or None where none are used."""
         head = self.entry.head or Head(title="")
         paper = self.source.paper if self.source else None
@@ -139,8 +141,12 @@ class EntryCheck:
         found = [[] if index is None else [(index, 1.0)] for index in self.quoted]
         if vectors is not None and source.evidence is not None and self.texts:
             found = evidence_room.find(self.texts, source.evidence, vectors=vectors)
-            alone = evidence_room.belongs(self.texts, source.evidence, vectors=vectors, entry=False)
-            around = evidence_room.belongs(self.texts, source.evidence, vectors=vectors)
+            alone, around = (
+                evidence_room.belongs(
+                    self.texts, source.evidence, vectors=vectors, background=background, entry=together
+                )
+                for together in (False, True)
+            )
             for n, index in enumerate(self.quoted):
                 if index is not None:
                     found[n], alone[n], around[n] = [(index, 1.0)], 1.0, 1.0
