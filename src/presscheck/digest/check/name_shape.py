@@ -100,7 +100,7 @@ def likeness(word: str, *, first: bool) -> float:
 
 def _compound(word: str) -> bool:
     """Whether a word is joined of two or more with capitals: Seed-Prover, Light-A-Video, R2-T2."""
-    return sum(part[:1].isupper() for part in re.split("[-‐‑–]", word)) >= 2
+    return len(re.findall("(?:^|[-‐‑–])[A-Z]", word)) >= 2
 
 
 def _glosses(text: str) -> list[tuple[int, int]]:
