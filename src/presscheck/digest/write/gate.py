@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from presscheck.digest.glossary import Glossary
 from presscheck.digest.write.facts import LONGEST
 from presscheck.digest.write.words import new_denial, strange_words
+from presscheck.papers.sentences import split
 from presscheck.types import Finding, Language
 
 FEWEST_WORDS = 4
@@ -116,6 +117,8 @@ def _form(text: str, language: Language) -> list[Finding]:
     """Length, language and ending."""
     if len(text) > LONGEST + 100:
         return [_finding("form", text[-60:], f"it has {len(text)} characters, need at most {LONGEST}")]
+    if len(split(text)) > 1:
+        return [_finding("form", text[:60], "it has to be one sentence, not several")]
     letters = [letter for letter in text if letter.isalpha()]
     hangul = sum("가" <= letter <= "힣" for letter in letters)
     found = []

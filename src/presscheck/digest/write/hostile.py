@@ -48,7 +48,7 @@ _PATTERNS = (
     r"|print"
     r"|output|repeat|leak|are|is|:))",
     # Somebody is addressed who is no reader.
-    rf"\b(?:note|notice|message|instructions?|attention|reminder|hint|memo|request|warning|important|dear"
+    rf"\b(?:note|notice|message|instructions?|attention|reminder|hint|memo|request|warning|important[,:]|dear"
     rf"|hey|hello|hi)"
     rf"[,:]?\s(?:(?:to|for|from)\s)?(?:all |any |the |every )?{_MACHINE}\b(?!'|\sagents? learn)",
     rf"(?:^|[.;:!?,\"]\s*)(?:to|for) (?:all |any |the |every )?{_MACHINE}\b[^.]{{0,20}}[:,]",
