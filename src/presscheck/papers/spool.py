@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,15 +14,32 @@ import msgspec
 
 from presscheck.errors import BadInput
 from presscheck.papers.files import iter_papers
-from presscheck.papers.whole import cannot_write
+from presscheck.papers.whole import cannot_write, make_folder
 from presscheck.types import Day, Paper, Problem
+
+PREFIX = "days-"
 
 
 class Spool:
-    """A temporary folder with a file of papers for each day; use it as a context manager."""
+    """A folder of its own with a file of papers for each day; use it as a context manager.
 
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="presscheck-days-")
+    Args:
+        cache: the folder to make it in. What a killed process left there is cleared.
+
+    Raises:
+        BadInput: if nothing can be written there.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        make_folder(cache)
+        _clear(cache)
+        self._folder = cache / f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            self._folder.mkdir()
+            self._lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise cannot_write(self._folder, error) from error
+        fcntl.flock(self._lock, fcntl.LOCK_EX)  # ends with the process, so a held one is alive
         self._count: dict[str, int] = {}
         self.problems: list[Problem] = []
         """What was wrong with single papers, and papers that have no day."""
@@ -27,7 +48,8 @@ class Spool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
 
     def fill(self, paths: Iterable[Path | str]) -> Iterator[int]:
         """Read every file.
@@ -50,7 +72,7 @@ class Spool:
                 yield total
 
     def _add(self, paper: Paper) -> None:
-        file = Path(self._folder.name) / f"{paper.date}.jsonl"
+        file = self._folder / f"{paper.date}.jsonl"
         try:
             with file.open("ab") as out:
                 out.write(msgspec.json.encode(paper) + b"\n")
@@ -66,11 +88,23 @@ class Spool:
         """One day after the other, oldest first; a paper that is on a day's list twice counts once."""
         decoder = msgspec.json.Decoder(Paper)
         for date in self.dates():
-            file = Path(self._folder.name) / f"{date}.jsonl"
+            file = self._folder / f"{date}.jsonl"
             papers: dict[str, Paper] = {}
             for paper in map(decoder.decode, file.read_bytes().splitlines()):
                 papers.setdefault(paper.id, paper)
             yield Day(date=date, taken="", source=source, papers=tuple(papers.values()))
+
+
+def _clear(cache: Path) -> None:
+    """Remove the folders of processes that were killed: nobody holds their lock."""
+    for left in cache.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def papers_of_day(day: Day, date: str) -> Day:
