@@ -151,6 +151,12 @@ def test_an_entry_that_never_names_its_system_is_found() -> None:
     assert name_absent(["무엇이든"], "Sparse Kernels for Inference") is None
 
 
+def test_a_name_that_stands_only_in_a_web_address_of_the_abstract_is_not_missed() -> None:
+    abstract = "We compile sparse kernels. The code is at https://quietforge.github.io and free."
+    absent = name_absent(["A compiler for sparse kernels."], "QuietForge: Sparse Kernels", abstract)
+    assert absent is not None and absent.sure < 0.5
+
+
 def test_a_source_against_itself_has_no_finding() -> None:
     assert [f for sentence in ABSTRACT for f in check_names(sentence, SOURCE)] == []
 

@@ -327,18 +327,21 @@ def name_absent(statements: Sequence[str], title: str, abstract: str = "") -> Fi
     system = system_name(title)
     if not system:
         return None
-    wanted = key(system)
-    short = key(system.split()[0])
-    for statement in statements:
-        row = [key(match.group()) for match in tokens(statement[:LONGEST])]
-        for i in range(len(row)):
-            joined = ["".join(row[i : i + length]) for length in range(1, _JOINED + 1)]
-            if wanted in joined or (short in joined and len(short) >= 4):
-                return None
-            if any(one.startswith(wanted) for one in joined):
-                return None
-    used = not abstract or wanted in key(abstract)
+    if any(_named(system, statement) for statement in statements):
+        return None
+    used = not abstract or _named(system, abstract)
     return Finding(
         kind="name_absent", expected=system, sure=0.8 if used else 0.4,
         why=f"the entry never names the paper's system, {system}",
     )  # fmt: skip
+
+
+def _named(system: str, text: str) -> bool:
+    """Whether a text has a system's name, or a longer one that begins with it; web addresses do not count."""
+    wanted, short = key(system), key(system.split()[0])
+    row = [key(match.group()) for match in tokens(text[:LONGEST])]
+    for i in range(len(row)):
+        joined = ["".join(row[i : i + length]) for length in range(1, _JOINED + 1)]
+        if any(one.startswith(wanted) for one in joined) or (short in joined and len(short) >= 4):
+            return True
+    return False
