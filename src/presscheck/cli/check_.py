@@ -86,7 +86,7 @@ def command(
     if encoder:
         from presscheck.digest.vectors import encode
 
-        chosen = Matched(sentence_transformer(encoder), _known_statements(), encode)
+        chosen = Matched(sentence_transformer(encoder), known_statements(), encode)
     reports = tuple(
         check_digest(
             one.digest,
@@ -111,7 +111,7 @@ def command(
     return 1 if strict and any(all_findings(report) for report in reports) else 0
 
 
-def _known_statements() -> dict[str, list[str]]:
+def known_statements() -> dict[str, list[str]]:
     """English statements of the shipped editions by paper, for matching another encoder."""
     from presscheck.edition.shipped import load_shipped, shipped_dates
 
