@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from presscheck.cli.edition_print import progress, tell, warn
+from presscheck.cli.writing import closing, writer_of, writer_options
 from presscheck.errors import BadInput, Unreachable
 from presscheck.types import LANGUAGES, STYLES, Day, Edition
 
@@ -62,6 +63,7 @@ def _choice(allowed: tuple[str, ...]) -> Any:
     help="Set someone else's digest of that day beside the edition; may be given more than once.",
 )
 @click.option("--thumbnails/--no-thumbnails", default=None, help="Let the page load thumbnails.")
+@writer_options
 @click.option("--json", "as_json", is_flag=True, help="Print each edition as one line of JSON.")
 def command(
     date: str,
@@ -73,6 +75,7 @@ def command(
     against: tuple[str, ...],
     thumbnails: bool | None,
     as_json: bool,
+    **by: Any,
 ) -> int:
     """Build the edition of a day: Markdown, web page, feed and JSON.
 
@@ -87,6 +90,7 @@ def command(
     presscheck edition all --papers archive.jsonl.gz  every day of an archive
     presscheck edition --language ko --style easy     one of the four digests
     presscheck edition 2024-07-31 --against them.md   theirs beside ours, checked
+    presscheck edition --writer gguf:model.gguf       by a language model, checked
 
     Without a network, `latest` builds the editions that presscheck ships.
     A day that was fetched is kept in the library (PRESSCHECK_HOME) and not
@@ -110,7 +114,9 @@ def command(
         styles=list(style) if style else None,
         thumbnails=thumbnails,
         out=str(out) if out else None,
+        writer=by["writer"],
     )
+    writer = writer_of(settings, library, **by)
     order = Order(
         out=Path(settings.out).expanduser() if settings.out else library.editions_folder,
         languages=settings.languages,
@@ -118,11 +124,15 @@ def command(
         thumbnails=settings.thumbnails,
         refresh=refresh,
         against=_against(against, paths, date, library),
+        writer=writer,
     )
     if order.against:
         date = order.against.day(_day(date))
-    with Client(library.cache_folder, settings) as client:
-        built = _all_days(paths, order) if date == "all" else _one_day(date, paths, order, library, client)
+    with Client(library.cache_folder, settings) as client, closing(writer):
+        if date == "all":
+            built = _all_days(paths, order, library)
+        else:
+            built = _one_day(date, paths, order, library, client)
         return tell(built, order, as_json)
 
 
@@ -159,7 +169,7 @@ def _one_day(
     from presscheck.papers.daily import load_day, load_newest
 
     wanted = _day(date)
-    shipped = wanted in shipped_dates() and not order.refresh
+    shipped = wanted in shipped_dates() and not order.refresh and order.writer is None
     if shipped and paths and order.against:
         yield build_edition(_shipped(wanted, order, library, _from_files(paths, wanted, client)), order)
     elif paths:
@@ -238,7 +248,7 @@ def _joined(days: list[Day]) -> Day:
     )
 
 
-def _all_days(paths: tuple[str, ...], order: Order) -> Iterator[Built]:
+def _all_days(paths: tuple[str, ...], order: Order, library: Library) -> Iterator[Built]:
     """An edition for every day that the files hold, on all cores, with a progress bar."""
     from presscheck.edition.build import build_days
     from presscheck.papers.spool import Spool
@@ -248,7 +258,7 @@ def _all_days(paths: tuple[str, ...], order: Order) -> Iterator[Built]:
             "`all` needs --papers: every day that these files hold",
             hint="for example `presscheck edition all --papers archive.jsonl.gz`",
         )
-    with Spool() as spool:
+    with Spool(library.cache_folder) as spool:
         with progress("reading papers", None) as advance:
             for _ in spool.fill(paths):
                 advance()

@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from presscheck import __version__
 from presscheck.types import Day, Edition, Language, Style
 
+if TYPE_CHECKING:
+    from presscheck.digest.write.writer import Work
 
-def inputs_hash(day: Day, languages: Sequence[Language], styles: Sequence[Style]) -> str:
+
+class Writer(Protocol):
+    """Writes a day's entries in place of the extractive writer."""
+
+    @property
+    def version(self) -> str:
+        """Everything that its entries depend on beside the papers."""
+        ...
+
+    def __call__(self, day: Day, languages: Sequence[Language], styles: Sequence[Style]) -> Work:
+        """The entries, ordered by paper, then language, then style, and what the reader is told."""
+        ...
+
+
+def inputs_hash(
+    day: Day, languages: Sequence[Language], styles: Sequence[Style], writer: Writer | None = None
+) -> str:
     """What an edition is made from, as 16 hex digits.
 
     Equal inputs give an equal edition, so a build that was interrupted goes on
     with the first day whose published hash differs. Our own version counts as
     input: a new release writes anew.
     """
-    return _hash([day, list(languages), list(styles)])
+    by = [writer.version] if writer else []
+    return _hash([day, list(languages), list(styles), *by])
 
 
 def edition_hash(edition: Edition) -> str:
@@ -30,19 +50,28 @@ def _hash(value: object) -> str:
     return hashlib.sha256(__version__.encode() + msgspec.json.encode(value)).hexdigest()[:16]
 
 
-def assemble(day: Day, languages: Sequence[Language], styles: Sequence[Style]) -> Edition:
-    """Write every paper of the day with the extractive writer.
+def assemble(
+    day: Day, languages: Sequence[Language], styles: Sequence[Style], writer: Writer | None = None
+) -> Edition:
+    """Write every paper of the day.
 
     Args:
         day: The papers, in the order of the list.
         languages: In the order of print.
         styles: In the order of print.
+        writer: None for the extractive one.
 
     Returns:
         The edition, its entries ordered by paper, then language, then style.
     """
-    from presscheck.digest.write.extractive import write_all
+    problems = day.problems
+    if writer is None:
+        from presscheck.digest.write.extractive import write_all
 
+        entries = tuple(write_all(day.papers, languages, styles))
+    else:
+        work = writer(day, languages, styles)
+        entries, problems = work.entries, (*problems, *work.problems)
     return Edition(
         date=day.date,
         taken=day.taken,
@@ -50,8 +79,8 @@ def assemble(day: Day, languages: Sequence[Language], styles: Sequence[Style]) -
         source=day.source,
         languages=tuple(languages),
         styles=tuple(styles),
-        inputs=inputs_hash(day, languages, styles),
+        inputs=inputs_hash(day, languages, styles, writer),
         papers=day.papers,
-        entries=tuple(write_all(day.papers, languages, styles)),
-        problems=day.problems,
+        entries=entries,
+        problems=problems,
     )

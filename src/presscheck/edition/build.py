@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from presscheck.edition.assemble import assemble, inputs_hash
+from presscheck.edition.assemble import Writer, assemble, inputs_hash
 from presscheck.types import Day, Edition, Language, Problem, Struct, Style
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Order(Struct, frozen=True, kw_only=True):
     """Write anew even what is published from the same inputs."""
     against: Against | None = None
     """Digests of the day to set beside the edition."""
+    writer: Writer | None = None
+    """None for the extractive one."""
 
 
 class Built(Struct, frozen=True, kw_only=True):
@@ -90,11 +92,11 @@ def _is_published(order: Order, date: str, inputs: str) -> bool:
 
 def build_day(day: Day, order: Order) -> Built:
     """Write and publish one day, or leave what is there if it was made from the same inputs."""
-    inputs = inputs_hash(day, order.languages, order.styles)
+    inputs = inputs_hash(day, order.languages, order.styles, order.writer)
     if _is_published(order, day.date, inputs):
         told = {name: getattr(day, name) for name in ("date", "taken", "state", "papers", "problems")}
         return build_edition(Edition(**told, inputs=inputs), order)
-    return build_edition(assemble(day, order.languages, order.styles), order)
+    return build_edition(assemble(day, order.languages, order.styles, order.writer), order)
 
 
 def build_days(days: Iterable[Day], order: Order, workers: int | None = None) -> Iterator[Built]:
@@ -110,7 +112,8 @@ def build_days(days: Iterable[Day], order: Order, workers: int | None = None) ->
     Yields:
         What became of each day, in the order of ``days``.
     """
-    workers = workers or os.cpu_count() or 1
+    # A model is one for all days: it has its own limit of how much runs side by side.
+    workers = 1 if order.writer else workers or os.cpu_count() or 1
     if workers == 1:
         for day in days:
             yield build_day(day, order)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from presscheck.errors import BadInput
+from presscheck.papers.writers import WriterSettings
 from presscheck.types import LANGUAGES, STYLES, Language, Struct, Style
 
 FILE = "presscheck.toml"
@@ -32,6 +33,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     arxiv_url: str = "https://export.arxiv.org"
     arxiv_interval: float = 3.0
     """Seconds between two requests to ``arxiv_url``; at least 3 where that is arxiv.org."""
+    writer: str = "extractive"
+    """``extractive``, ``openai:NAME``, ``gguf:PATH``, or the name of one of ``writers``."""
+    writers: dict[str, WriterSettings] = {}
+    glossary: str = ""
+    """A file of terms that adds to the glossary of the package."""
 
 
 NAMES = tuple(field.name for field in msgspec.structs.fields(Settings))

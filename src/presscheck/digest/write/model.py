@@ -66,16 +66,30 @@ class Stopped(Exception):
 class Model(Protocol):
     """A language model. ``ask`` may be called from several threads."""
 
-    name: str
-    """As an entry names its writer: never a path or a key."""
-    identity: str
-    """What its answers depend on beside the question, such as the server or the file's hash."""
-    at_once: int
-    """Questions that it takes side by side."""
-    price: tuple[float, float]
-    """US dollars for a million tokens read and written."""
-    priced: bool
-    """Whether the price is known; a model on this machine costs nothing."""
+    @property
+    def name(self) -> str:
+        """As an entry names its writer: never a path or a key."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What its answers depend on beside the question, such as the server or the file's hash."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """Questions that it takes side by side."""
+        ...
+
+    @property
+    def price(self) -> tuple[float, float]:
+        """US dollars for a million tokens read and written."""
+        ...
+
+    @property
+    def priced(self) -> bool:
+        """Whether the price is known; a model on this machine costs nothing."""
+        ...
 
     def ask(self, question: Question, stopped: Callable[[], bool]) -> Reply:
         """Answer a question.
