@@ -69,6 +69,8 @@ class ScriptedModel:
         self.answered = 0
         """Requests whose answer was sent to its end."""
         self.keys: list[str] = []
+        self.resumed = False
+        """For scripts: whether the run that they wait for has begun."""
         self.at_once = 0
         self.most_at_once = 0
         self._lock = threading.Lock()

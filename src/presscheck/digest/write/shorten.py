@@ -1,22 +1,23 @@
 """A paper that does not fit into a model's context → as much of it as does, and never a silent cut.
 
-Whole sentences go, by what they are for: what the field has been comes first, the
-results last. The entry names the sentences that the model was not given.
+Whole sentences go, section by section as the extractive writer sees them: what is in
+no section first, then how it works, what is new, and the results last. The entry names
+the sentences that the model was not given.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from presscheck.digest.headline import is_headline
-from presscheck.digest.roles import ROLES, choose, probabilities
+from presscheck.digest.roles import probabilities
 from presscheck.digest.vectors import encode
 from presscheck.digest.write.prompt import Shown
+from presscheck.digest.write.sections import detailed, understand
 from presscheck.digest.write.source import Source
 
 LETTERS_A_TOKEN = 3
 """Characters that a token is reckoned to have: few, so that one step is mostly enough."""
-_FIRST_TO_GO = ("background", "other", "method", "objective", "result")
+_FIRST_TO_GO = ("", "technical_details", "whats_new", "performance_highlights")
 
 
 def shorten(shown: Shown, over: int, source: Source) -> Shown | None:
@@ -25,7 +26,7 @@ def shorten(shown: Shown, over: int, source: Source) -> Shown | None:
     Args:
         shown: What did not fit.
         over: Tokens too many.
-        source: The paper, for what its sentences are for.
+        source: The paper, for the section of each sentence.
 
     Returns:
         Less of it; None if nothing more can go.
@@ -34,14 +35,13 @@ def shorten(shown: Shown, over: int, source: Source) -> Shown | None:
         return msgspec.structs.replace(shown, terms=())
     if len(shown.sentences) <= 1:
         return None
-    roles = choose(probabilities(source.texts, encode(source.texts)))
-    order = {role: place for place, role in enumerate(_FIRST_TO_GO)}
-    if set(order) != set(ROLES):
-        raise ValueError(f"roles are {ROLES}, and the order of leaving has {_FIRST_TO_GO}")
+    roles = probabilities(source.texts, encode(source.texts))
+    chosen = detailed(understand(source.texts, source.title, roles))
+    section = {piece.sentence + 1: key for key, pieces in chosen.pieces.items() for piece in pieces}
 
-    def rank(sentence: tuple[int, str]) -> tuple[bool, int, int]:
-        number, text = sentence
-        return is_headline(text), order[roles[number - 1]], -number
+    def rank(sentence: tuple[int, str]) -> tuple[int, int]:
+        number, _ = sentence
+        return _FIRST_TO_GO.index(section.get(number, "")), -number
 
     kept = dict(shown.sentences)
     saved = 0

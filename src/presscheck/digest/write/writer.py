@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 
 import msgspec
 
 from presscheck.digest.glossary import Glossary
 from presscheck.digest.write import extractive
+from presscheck.digest.write.abreast import abreast
 from presscheck.digest.write.cache import Answers
 from presscheck.digest.write.compose import compose, unusable
 from presscheck.digest.write.dialogue import ROUNDS, Talk, talk
@@ -37,6 +38,18 @@ class Work(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
+class _Run:
+    """What the threads of one run share; one that was left behind stays with its own."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.stop = threading.Event()
+        self.failures = 0
+        """Questions in a row without an answer."""
+        self.limit = ""
+        """What was said when the limit of cost was reached."""
+
+
 class ModelWriter:
     """Writes entries with a language model.
 
@@ -59,9 +72,6 @@ class ModelWriter:
     ) -> None:
         self.model, self.glossary, self.answers = model, glossary, answers
         self.rounds, self.most = rounds, most
-        self._stop = threading.Event()
-        self._failures = 0
-        self._limit = ""
 
     @property
     def version(self) -> str:
@@ -93,90 +103,84 @@ class ModelWriter:
             BadInput: if no request can succeed.
             Unreachable: if the model is not there. What was answered is kept.
         """
-        self._stop.clear()
-        self._failures, self._limit = 0, ""
+        run = _Run(ledger)
         jobs = [(i, style) for i in range(len(papers)) for style in styles]
         made: dict[tuple[int, Style], list[Entry]] = {}
-        pool = ThreadPoolExecutor(self.model.at_once, thread_name_prefix="presscheck-write")
-        try:
-            waiting: dict[Future[list[Entry]], tuple[int, Style]] = {
-                pool.submit(self._pair, papers[i], languages, style, ledger): (i, style) for i, style in jobs
-            }
-            left = set(waiting)
-            while left:
-                # A wait without end would not hear Ctrl-C.
-                done, left = wait(left, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in done:
-                    made[waiting[future]] = future.result()
-                    progress(len(made), len(jobs))
-        finally:
-            self._stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+        done = abreast(
+            jobs,
+            lambda job: self._pair(papers[job[0]], languages, job[1], run),
+            self.model.at_once,
+            run.stop,
+        )
+        with closing(done):
+            for job, pair in done:
+                made[job] = pair
+                progress(len(made), len(jobs))
         entries = [
             next(entry for entry in made[i, style] if entry.language == language)
             for i in range(len(papers))
             for language in languages
             for style in styles
         ]
-        return Work(entries=tuple(entries), problems=tuple(_problems(entries, self._limit)))
+        return Work(entries=tuple(entries), problems=tuple(_problems(entries, run.limit)))
 
-    def _pair(self, paper: Paper, languages: Sequence[Language], style: Style, ledger: Ledger) -> list[Entry]:
+    def _pair(self, paper: Paper, languages: Sequence[Language], style: Style, run: _Run) -> list[Entry]:
         """One paper in one style, in all languages."""
-        if self._stop.is_set():
+        if run.stop.is_set():
             raise Stopped
         if why_not_summarised(paper):
             return extractive.write_all([paper], languages, [style])
         source = Source(paper)
         if not source.usable:
             return [unusable(source, language, style, self.model.name) for language in languages]
-        done = self._talk(source, languages, style, ledger)
+        done = self._talk(source, languages, style, run)
         return [
             compose(source, done, self.model.name, language, style, self.glossary) for language in languages
         ]
 
-    def _talk(self, source: Source, languages: Sequence[Language], style: Style, ledger: Ledger) -> Talk:
+    def _talk(self, source: Source, languages: Sequence[Language], style: Style, run: _Run) -> Talk:
         return talk(
             source,
             style,
             languages,
-            lambda question: self._ask(source.paper, question, ledger),
+            lambda question: self._ask(source.paper, question, run),
             glossary=self.glossary,
             most=self.most,
             rounds=self.rounds,
         )
 
-    def _ask(self, paper: Paper, question: Question, ledger: Ledger) -> Reply:
+    def _ask(self, paper: Paper, question: Question, run: _Run) -> Reply:
         """The answer from the cache, else from the model, entered and kept."""
         key = self.answers.key(paper, self.model.identity, question)
         if (kept := self.answers.get(key)) is not None:
             return kept
-        if self._stop.is_set():
+        if run.stop.is_set():
             raise Stopped
         try:
-            reserved = ledger.set_aside(question)
+            reserved = run.ledger.set_aside(question)
         except LimitReached as error:
-            self._limit = self._limit or error.message
+            run.limit = run.limit or error.message
             raise
         begun = time.monotonic()
         try:
-            reply = self.model.ask(question, self._stop.is_set)
+            reply = self.model.ask(question, run.stop.is_set)
         except NoAnswer as error:
-            ledger.release(reserved)
-            self._failures += 1
-            if self._failures >= IN_A_ROW:
+            run.ledger.release(reserved)
+            run.failures += 1
+            if run.failures >= IN_A_ROW:
                 raise Unreachable(
-                    f"{self.model.name} gave no answer {self._failures} times in a row, the last time: "
+                    f"{self.model.name} gave no answer {run.failures} times in a row, the last time: "
                     f"{error.message}",
                     hint="what was answered is kept; the same command goes on where it stopped",
                 ) from error
             raise
         except BaseException:
-            ledger.release(reserved)
+            run.ledger.release(reserved)
             raise
-        self._failures = 0
+        run.failures = 0
         reply = msgspec.structs.replace(reply, seconds=time.monotonic() - begun)
         # Entered first: an answer that is lost after this was paid for all the same.
-        ledger.spend(key, paper.id, reply, reserved)
+        run.ledger.spend(key, paper.id, reply, reserved)
         self.answers.put(key, paper, self.model.name, reply)
         return reply
 
