@@ -13,6 +13,8 @@ from presscheck.errors import PresscheckError
 COMMANDS = {
     "edition": "Build a day's edition: Markdown, web page, feed and JSON",
     "check": "Hold every statement of a digest against its paper",
+    "writers": "List the writers that are set up, and try each",
+    "evaluate": "Measure a writer on the papers of the shipped editions",
 }
 """Verb → one line of help, so that ``--help`` imports none of them."""
 
