@@ -25,7 +25,7 @@ from editions import (
 )
 
 from presscheck.edition.page import File, render_edition, render_index
-from presscheck.types import Author, Edition, Entry, Evidence, Paper, Statement
+from presscheck.types import Author, Edition, Entry, Evidence, Paper, Statement, Written
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 
@@ -372,3 +372,17 @@ def test_a_finished_entry_of_nothing_but_notes_still_prints():
     )
     root = parse(render_edition(Edition(date="2024-07-31", papers=(LARCH,), entries=entries)))
     assert "A conflict." in text(article(root, LARCH.id))
+
+
+def test_an_entry_by_a_model_says_how_many_statements_were_put_right() -> None:
+    made = Written(kept=3, repaired=1, replaced=2, dropped=4, notes=("Passed over: sentence 4",))
+    full = full_edition()
+    entries = tuple(
+        msgspec.structs.replace(entry, writer="<b>model", written=made) for entry in full.entries
+    )
+    page = render_edition(msgspec.structs.replace(full, entries=entries))
+    parse(page)
+    assert "&lt;b&gt;model" in page and "<b>model" not in page
+    assert "3 statements as first written, 1 repaired, 2 replaced" in page
+    assert "뺀 것 4문장" in page
+    assert "Passed over: sentence 4" in page

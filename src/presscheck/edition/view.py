@@ -211,6 +211,8 @@ def _block(refer: Referrer, style: Style, entries: Sequence[tuple[Language, Entr
             continue
         if entry.status == "not summarised":
             remarks.append(Remark(language, "not_summarised", entry.reason))
+        if entry.written is not None:
+            remarks.extend(Remark(language, "", said) for said in written_in_words(entry))
         disowned = any(finding.kind == "not_this_paper" for finding in entry.findings)
         same = _same_reason(entry.sections)
         if same:
@@ -275,6 +277,17 @@ def _leave_out(refer: Referrer, entry: Entry, sections: dict[str, dict[Language,
     voice = sections[last].get(entry.language, Voice(entry.language))
     lines = tuple(Line(left.reason, (refer(left.evidence, "", entry.language),)) for left in entry.left_out)
     sections[last][entry.language] = voice._replace(left_out=lines)
+
+
+def written_in_words(entry: Entry) -> tuple[str, ...]:
+    """What became of a model's statements, and what else the reader should know of how it was written."""
+    if entry.written is None:
+        return ()
+    counts = {
+        name: getattr(entry.written, name) for name in ("kept", "repaired", "replaced", "added", "dropped")
+    }
+    said = say("written", entry.language, name=entry.writer, **counts) if any(counts.values()) else ""
+    return tuple(text for text in (said, *entry.written.notes) if text)
 
 
 def writer_in_words(writer: str, language: Language) -> str:
