@@ -5,22 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import struct
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from presscheck.digest.write.gguf import check_gguf, load
 from presscheck.digest.write.model import NoAnswer, Question, Reply, Stopped, TooLong
-from presscheck.errors import BadInput
 
 CONTEXT = 8192
 """Tokens of question and answer together, unless the user says otherwise."""
-SMALLEST = 1024
-"""Bytes; a file of this size holds no model."""
-VERSIONS = (2, 3)
-"""Of the format, as llama.cpp reads them."""
 
 
 class Local:
@@ -125,56 +120,10 @@ class Local:
     def _open(self) -> Any:
         """The model, loaded on first use."""
         if self._server is None:
-            try:
-                import xllamacpp
-            except ImportError as error:
-                raise BadInput(
-                    "a model in a file needs xllamacpp", hint="`pip install 'presscheck[local]'`"
-                ) from error
-            params = xllamacpp.CommonParams()
-            params.model.path = str(self._path)
-            params.n_ctx = self._context
-            params.n_parallel = 1
-            # Left alone, llama.cpp counts the machine's processors and not those that we may use.
-            params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
-            params.verbosity = -1
-            params.warmup = False
             # It also listens on this machine; with a key that nobody knows, nobody can ask it.
-            params.hostnames = ["127.0.0.1"]
-            params.port = 0
-            params.api_keys = [secrets.token_hex(16)]
-            try:
-                self._server = xllamacpp.Server(params)
-            except RuntimeError as error:
-                raise BadInput(
-                    f"{self._path} cannot be loaded: {str(error)[:200]}",
-                    hint="need a GGUF file of a chat model that llama.cpp knows",
-                ) from error
+            key = secrets.token_hex(16)
+            self._server = load(self._path, context=self._context, threads=self._threads, key=key)
         return self._server
-
-
-def check_gguf(path: Path) -> None:
-    """Look at a file's first bytes.
-
-    Raises:
-        BadInput: if it is missing, or is no GGUF file; nothing is loaded.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(24)
-        size = path.stat().st_size
-    except FileNotFoundError:
-        raise BadInput(f"there is no file {path}", hint="need the path of a GGUF file") from None
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
-    if len(head) < 24 or head[:4] != b"GGUF":
-        begins = head[:4].decode("latin-1")
-        raise BadInput(f"{path} is no GGUF file: it begins with {begins!r}, need 'GGUF'")
-    version, tensors, values = struct.unpack("<IQQ", head[4:24])
-    if version not in VERSIONS:
-        raise BadInput(f"{path} is a GGUF file of version {version}, need {' or '.join(map(str, VERSIONS))}")
-    if not tensors or not values or size < SMALLEST:
-        raise BadInput(f"{path} is a GGUF file without a model: {tensors} tensors, {size} bytes")
 
 
 def _failure(error: Any, name: str) -> TooLong | NoAnswer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\s[^()]*)?\)")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()]|\([^()]*\))*\)")
 _TAG = re.compile(
     r"</?(?:a|b|i|u|s|p|em|strong|br|hr|img|script|style|iframe|svg|math|span|div|code|pre|sub|sup|h[1-6]|ul|ol|li"
     r"|table|tr|td|th|form|input|button|object|embed|link|meta|base|body|html|head|audio|video|details|mark"
