@@ -66,8 +66,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "written": (
         "Written by {name} and checked: {kept} statements as first written, {repaired} repaired, "
         "{replaced} replaced by the abstract's own, {added} added from it, {dropped} dropped.",
-        "{name}의 글을 점검했습니다. 처음 쓴 그대로 {kept}문장, 고쳐 쓴 것 {repaired}문장, 초록 문장으로 바꾼 것 "
-        "{replaced}문장, 초록에서 더한 것 {added}문장, 뺀 것 {dropped}문장입니다.",
+        "{name}의 글을 점검했습니다. 처음 쓴 그대로 {kept}문장, 고쳐 쓴 것 {repaired}문장, "
+        "초록 문장으로 바꾼 것 {replaced}문장, 초록에서 더한 것 {added}문장, 뺀 것 {dropped}문장입니다.",
     ),
     "extractive": (
         "Sentences of the abstract, unchanged (extractive)",
