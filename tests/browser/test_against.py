@@ -61,7 +61,7 @@ def test_ours_and_theirs_stand_where_the_window_has_room(opened, viewport):
 
 def test_a_finding_of_the_list_leads_to_its_statement_and_unfolds_there(opened):
     page = opened(viewport=PHONE, has_touch=True)
-    page.locator(".worst a").first.tap()
+    page.locator(".worst li").filter(has_text="310%").locator("a").first.tap()
     place = page.locator(".off:target")
     assert WRONG in place.inner_text() and "310%" in place.locator("u").inner_text()
     place.locator("summary").tap()
