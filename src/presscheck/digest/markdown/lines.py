@@ -17,11 +17,13 @@ Kind = Literal["blank", "rule", "image", "heading", "label", "mark", "text"]
 _ENDS = re.compile(r"\r\n?|\n")
 _HEADING = re.compile(r"(#{1,6})(?:\s+(.*))?$", re.DOTALL)
 _CLOSING = re.compile(r"(?:^|\s)#+$")
-_RULE = re.compile(r"(?:(?:-\s*+){3,}+|(?:\*\s*+){3,}+|(?:_\s*+){3,}+)$")
+_RULE = re.compile(r"(?:(?:-\s*+){3,}|(?:\*\s*+){3,}|(?:_\s*+){3,})$")
 _IMAGE = re.compile(r"!\[[^\]]*\]\(\S*\)$")
-_BOLD = re.compile(r"(?:[-*+]\s+)?\*\*((?:[^*\\]|\\.|\*(?!\*))++)\*\*", re.DOTALL)
+_BOLD = re.compile(
+    r"(?:[-*+]\s+)?\*\*((?:[^*\\]|\\.|\*(?!\*))[^*\\]*(?:(?:\\.|\*(?!\*))[^*\\]*)*)\*\*", re.DOTALL
+)
 _PLAIN_LABEL = re.compile(r"([^\W\d_][^:：*\[\]]{0,30}?)\s*[:：]", re.DOTALL)
-_BULLET = re.compile(r"(?:>\s*)*+((?:[-*+]|\d{1,9}[.)])\s+)?")
+_BULLET = re.compile(r"(?:>\s*)*((?:[-*+]|\d{1,9}[.)])\s+)?")
 _FENCES = ("```", "~~~")
 _COLONS = (":", "：")
 

@@ -28,7 +28,7 @@ from presscheck.types import Evidence, Language, Style
 _NAMES = ("presscheck", "entry", "ev", "absent")
 _TOKEN = re.compile(
     r"""\s*(?:
-      (?P<quoted>(?P<name>[a-z]+)="(?P<string>(?:[^"\\]|\\.)*+)")
+      (?P<quoted>(?P<name>[a-z]+)="(?P<string>[^"\\]*(?:\\.[^"\\]*)*)")
     | (?P<end>;)
     | v(?P<version>[0-9]{1,9})(?![^\s;])
     | s(?P<sentence>-?[0-9]{1,18})(?![^\s;])
@@ -41,7 +41,7 @@ _TOKEN = re.compile(
 _UNSAFE = re.compile(
     r"-(?=-)|[<>\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
-_UNTIL_COMMENT = re.compile(r"((?:[^\\<]++|\\.|<(?!!--))*+)<!--", re.DOTALL)
+_UNTIL_COMMENT = re.compile(r"([^\\<]*(?:(?:\\.|<(?!!--))[^\\<]*)*)<!--", re.DOTALL)
 _LIMIT = 10**18
 
 
