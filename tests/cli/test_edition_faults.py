@@ -143,28 +143,3 @@ def test_a_build_that_is_killed_goes_on_where_it_was(tmp_path):
     days = sorted(path.name for path in out.iterdir() if path.is_dir())
     assert days == [f"2026-03-{day:02d}" for day in range(1, 9)]
     assert not list(out.glob(".presscheck-*"))
-
-
-def test_ctrl_c_keeps_what_is_finished_and_leaves_an_index(tmp_path):
-    archive, out = archive_of(tmp_path / "archive.jsonl", 28), tmp_path / "out"
-    command = [
-        sys.executable,
-        "-m",
-        "presscheck",
-        "edition",
-        "all",
-        "--papers",
-        str(archive),
-        "--out",
-        str(out),
-    ]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while len(list(out.glob("2026-*"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    child.send_signal(signal.SIGINT)
-    _, told = child.communicate(timeout=60)
-    assert child.returncode == 130
-    assert "What was finished is kept" in told and "Traceback" not in told
-    assert (out / "index.html").is_file()
-    assert all((day / "index.html").is_file() for day in out.glob("2026-*"))
