@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import sys
 import time
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from presscheck.digest.write.cache import Answers
 from presscheck.digest.write.endpoint import Endpoint, Patience
 from presscheck.digest.write.gguf import load
 from presscheck.digest.write.ledger import Ledger
-from presscheck.digest.write.local import CONTEXT, Local
+from presscheck.digest.write.local import CONTEXT, Local, spare_threads
 from presscheck.digest.write.model import Model
 from presscheck.digest.write.verify import supported
 from presscheck.digest.write.writer import ModelWriter
@@ -47,7 +47,8 @@ def main() -> int:
     counts = dict.fromkeys(names, 0)
     printed = good = quoted = 0
     seconds = []
-    for paper in papers:
+    for number, paper in enumerate(papers, start=1):
+        print(f"{number} of {len(papers)}: {paper.id}", file=sys.stderr, flush=True)
         begun = time.perf_counter()
         work = writer.write_all([paper], given.languages.split(","), ["detailed"], ledger)
         seconds.append(time.perf_counter() - begun)
@@ -76,7 +77,7 @@ def _model(path: Path, serve: bool) -> tuple[Model, object]:
     """The model, and what has to live as long as it."""
     if not serve:
         return Local(path), None
-    server = load(path, context=CONTEXT, threads=len(os.sched_getaffinity(0)))
+    server = load(path, context=CONTEXT, threads=spare_threads())
     url = f"{server.listening_address}/v1"
     return Endpoint("served", url, key="none", key_name="", at_once=1, patience=Patience(total=600.0)), server
 
