@@ -1,0 +1,1 @@
+"""The bench: runs experiments, keeps their records, and judges claims by them."""

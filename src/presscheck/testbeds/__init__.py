@@ -1,0 +1,1 @@
+"""Models, data and metrics that several experiments share, one family a module."""
