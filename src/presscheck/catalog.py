@@ -89,12 +89,12 @@ def systems() -> dict[str, System]:
                 broken=f"entry point `{point.name}`: {why}",
             )
             continue
-        folder = _folder_of(point.value)
-        if folder is None:
+        where = _folder_of(point.value)
+        if where is None:
             why = f"entry point `{slug}` of {origin}: there is no package {point.value}"
             found[slug] = System(slug=slug, package=point.value, folder=Path(), origin=origin, broken=why)
         else:
-            found[slug] = _checked(System(slug=slug, package=point.value, folder=folder, origin=origin))
+            found[slug] = _checked(System(slug=slug, package=point.value, folder=where, origin=origin))
     return found
 
 

@@ -110,9 +110,12 @@ def _method_imports(system: System) -> list[str]:
         if path.name in {"experiment.py", "peers.py"} or path.name.startswith("test_"):
             continue
         for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.level == 0:
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
+            else:
+                continue
             for name in names:
                 if re.match(r"presscheck\b", name) and not name.startswith(system.package):
                     wrong.append(

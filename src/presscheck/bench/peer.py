@@ -107,6 +107,10 @@ class Peer:
         return line
 
     def _fail(self, why: str) -> NoReturn:
+        if self._process is not None and self._process.stderr is not None and "ended" in why:
+            self._process.wait()
+            os.set_blocking(self._process.stderr.fileno(), False)
+            self._errors.append(self._process.stderr.read() or b"")
         said = b"".join(self._errors).decode("utf-8", "replace").strip().splitlines()
         self.close()
         last = f" ({said[-1][:200]})" if said and "ended" in why else ""
