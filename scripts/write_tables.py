@@ -84,9 +84,8 @@ def of_systems(ours: dict[str, Standing], korean: bool) -> str:
         family = FAMILIES_KO[paper.family] if korean else paper.family.replace("_", " ")
         title = paper.title.replace("|", "\\|")
         name = f"**`{paper.slug}`** " if paper.slug in ours else ""
-        rows.append(
-            f"| {family} | {name}[{title}](https://arxiv.org/abs/{paper.arxiv}) | {tally(ours.get(paper.slug), korean)} |"
-        )
+        link = f"[{title}](https://arxiv.org/abs/{paper.arxiv})"
+        rows.append(f"| {family} | {name}{link} | {tally(ours.get(paper.slug), korean)} |")
     return "\n".join(rows) + "\n"
 
 
