@@ -170,12 +170,11 @@ def cut_mantissa(x: Tensor, mantissa_bits: int | None = None, rounding: Rounding
         return x
     pattern = x.view(form.bits)
     mask = ~((1 << dropped) - 1)
+    if rounding == "trunc":
+        return torch.where((pattern & form.magnitude) > form.largest, pattern, pattern & mask).view(x.dtype)
     wide = pattern.to(torch.int64)
     magnitude = wide & form.magnitude
-    kept = magnitude
-    if rounding == "nearest":
-        kept = magnitude + ((1 << (dropped - 1)) - 1) + ((magnitude >> dropped) & 1)
-    kept = kept & mask
+    kept = (magnitude + ((1 << (dropped - 1)) - 1) + ((magnitude >> dropped) & 1)) & mask
     if not form.has_infinity:
         kept = kept.clamp(max=form.largest & mask)
     kept = torch.where(magnitude > form.largest, magnitude, kept)
