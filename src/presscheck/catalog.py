@@ -117,7 +117,7 @@ def find(name: str) -> System:
             f"there is no system for `{name}` yet ({known[name].title})",
             hint="`presscheck list` shows those that can be run",
         )
-    close = difflib.get_close_matches(name, found, n=1)
+    close = difflib.get_close_matches(name, [*found, *known], n=1)
     if close:
         hint = f"did you mean `{close[0]}`?"
     elif Path(name, "claims.toml").is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -63,7 +64,8 @@ class Peer:
             process.kill()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
-                    pipe.close()
+                    with contextlib.suppress(BrokenPipeError):  # what it was never told
+                        pipe.close()
             process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
