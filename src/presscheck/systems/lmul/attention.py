@@ -134,7 +134,9 @@ def attention_by(model: Any, attention: LMulAttention) -> Iterator[Any]:
     if not configs:
         raise TypeError(f"{type(model).__name__} is no transformers model: no layer has a configuration")
     if not getattr(model, "_supports_sdpa", True) and not getattr(model, "_supports_attention_backend", True):
-        raise TypeError(f"{type(model).__name__} does not ask for an attention function, so none can be given")
+        raise TypeError(
+            f"{type(model).__name__} does not ask for an attention function, so none can be given"
+        )
     name = f"lmul_{next(_serial)}"
     before = [(config, config._attn_implementation) for config in configs.values()]
     ALL_ATTENTION_FUNCTIONS.register(name, attention)

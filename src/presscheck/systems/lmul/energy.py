@@ -48,7 +48,7 @@ class EnergyTable:
         return self.schemes[name]
 
     def byte(self, place: str) -> float:
-        """pJ to move one byte; ValueError for a place that is not there."""
+        """PJ to move one byte; ValueError for a place that is not there."""
         if place not in self.memory:
             raise ValueError(f"unknown memory {place!r}: the energy table has {', '.join(self.memory)}")
         return self.memory[place] / 8
@@ -76,7 +76,9 @@ def load_table(path: Path = TABLE) -> EnergyTable:
         name = data["schemes"][scheme].get(part)
         kind, _, width = str(name).partition(".")
         if kind not in ("add", "multiply") or width not in data.get(kind, {}):
-            raise ValueError(f"{path}: schemes.{scheme}.{part} must name an operation of the table, got {name!r}")
+            raise ValueError(
+                f"{path}: schemes.{scheme}.{part} must name an operation of the table, got {name!r}"
+            )
         return figure(data[kind][width], str(name))
 
     if not isinstance(data.get("schemes"), dict) or not isinstance(data.get("memory"), dict):

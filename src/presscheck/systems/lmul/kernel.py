@@ -51,9 +51,7 @@ class Kernel:
         small = ctypes.c_int
         self._library.lmul_elementwise.argtypes = [pointer, pointer, pointer, number, ctypes.c_int32, small]
         self._library.lmul_elementwise.restype = None
-        self._library.lmul_matmul.argtypes = (
-            [pointer] * 5 + [number] * 4 + [ctypes.c_int32] + [small] * 3
-        )
+        self._library.lmul_matmul.argtypes = [pointer] * 5 + [number] * 4 + [ctypes.c_int32] + [small] * 3
         self.best_isa: int = self._library.lmul_isa()
 
     @property

@@ -77,12 +77,10 @@ def lmul(
     bits = check_mantissa_bits(mantissa_bits, form)
     constant = offset_constant(bits, l, form)
     check_rounding(rounding)
-    try:
-        shape = torch.broadcast_shapes(x.shape, y.shape)
-    except RuntimeError as error:
-        raise ValueError(f"shapes {tuple(x.shape)} and {tuple(y.shape)} do not broadcast") from error
+    shape = _broadcast("shapes", x.shape, y.shape)
     native = _use_kernel(backend, x, y)
-    result: Tensor = _LMul.apply(x, y, shape, bits, constant, carry, rounding, native)  # type: ignore[no-untyped-call]
+    arguments = (shape, bits, constant, carry, rounding, native)
+    result: Tensor = _LMul.apply(x, y, *arguments)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -123,13 +121,13 @@ def lmatmul(
     constant = offset_constant(bits, l, FLOAT32)
     check_rounding(rounding)
     if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
-        raise ValueError(f"shapes {tuple(a.shape)} and {tuple(b.shape)} do not fit: need (..., M, K) and (..., K, N)")
-    try:
-        torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    except RuntimeError as error:
-        raise ValueError(f"batches {tuple(a.shape[:-2])} and {tuple(b.shape[:-2])} do not broadcast") from error
+        raise ValueError(
+            f"shapes {tuple(a.shape)} and {tuple(b.shape)} do not fit: need (..., M, K) and (..., K, N)"
+        )
+    batch = _broadcast("batches", a.shape[:-2], b.shape[:-2])
     native = _use_kernel(backend, a, b, every_type=True)
-    result: Tensor = _LMatmul.apply(a, b, bits, constant, carry, rounding, native)  # type: ignore[no-untyped-call]
+    arguments = (batch, bits, constant, carry, rounding, native)
+    result: Tensor = _LMatmul.apply(a, b, *arguments)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -174,6 +172,14 @@ def _common_format(x: Tensor, y: Tensor) -> Format:
     return form
 
 
+def _broadcast(what: str, first: torch.Size, second: torch.Size) -> torch.Size:
+    try:
+        shape: torch.Size = torch.broadcast_shapes(first, second)  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        raise ValueError(f"{what} {tuple(first)} and {tuple(second)} do not broadcast") from error
+    return shape
+
+
 def _use_kernel(backend: str, x: Tensor, y: Tensor, every_type: bool = False) -> bool:
     if backend not in ("auto", "kernel", "reference"):
         raise ValueError(f"backend must be 'auto', 'kernel' or 'reference', got {backend!r}")
@@ -201,7 +207,7 @@ def _products_summed(a: Tensor, b: Tensor, constant: int, carry: bool) -> Tensor
 
 class _LMul(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, shape: Any, bits: int, constant: int, carry: bool,
+    def forward(ctx: Any, x: Tensor, y: Tensor, shape: torch.Size, bits: int, constant: int, carry: bool,
                 rounding: Rounding, native: bool) -> Tensor:  # fmt: skip
         ctx.save_for_backward(x, y)
         p, q = (cut_mantissa(t.detach(), bits, rounding).expand(shape) for t in (x, y))
@@ -216,12 +222,12 @@ class _LMul(torch.autograd.Function):
 
 class _LMatmul(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, bits: int, constant: int, carry: bool,
+    def forward(ctx: Any, a: Tensor, b: Tensor, batch: torch.Size, bits: int, constant: int, carry: bool,
                 rounding: Rounding, native: bool) -> Tensor:  # fmt: skip
         ctx.save_for_backward(a, b)
-        batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         p, q = (
-            _operand(t, bits, rounding).expand(*batch, *t.shape[-2:]).reshape(-1, *t.shape[-2:]) for t in (a, b)
+            _operand(t, bits, rounding).expand(*batch, *t.shape[-2:]).reshape(batch.numel(), *t.shape[-2:])
+            for t in (a, b)
         )
         found = kernel() if native else None
         out = found.matmul(p, q, constant, carry) if found else _products_summed(p, q, constant, carry)
@@ -233,4 +239,4 @@ class _LMatmul(torch.autograd.Function):
         a, b = ctx.saved_tensors
         grad_a = (grads[0] @ b.mT).sum_to_size(a.shape) if ctx.needs_input_grad[0] else None
         grad_b = (a.mT @ grads[0]).sum_to_size(b.shape) if ctx.needs_input_grad[1] else None
-        return grad_a, grad_b, *[None] * 5
+        return grad_a, grad_b, *[None] * 6

@@ -48,7 +48,7 @@ def error_on(scheme: Scheme, x: Tensor, y: Tensor) -> float:
 class Products:
     """The operands of one matrix product, and places of single products in it.
 
-    Where row i of the left meets row j of the right in channel d, `pairs` is (3 or 4, n): head, i, j, d.
+    Place n is the product of ``left[head[n], row[n], k[n]]`` and ``right[head[n], column[n], k[n]]``.
     """
 
     left: Tensor
@@ -68,11 +68,13 @@ class Products:
         return normalised_rms(scheme.product(left, right), exact)
 
     def _at(self, operand: Tensor, row: Tensor) -> Tensor:
-        return operand[self.head, row, self.k]
+        return operand[self.head, row, self.k]  # (n,)
 
 
 @torch.no_grad()
-def attention_products(model: Any, ids: Tensor, pairs: int, seed: int) -> tuple[list[Products], list[Products]]:
+def attention_products(
+    model: Any, ids: Tensor, pairs: int, seed: int
+) -> tuple[list[Products], list[Products]]:
     """A causal model's operands, query times key and weight times value, as its exact pass has them.
 
     Places are drawn among those that a query may see, so that masked ones enter no error.

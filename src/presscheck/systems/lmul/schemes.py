@@ -34,7 +34,11 @@ class Scheme:
 
 
 def _lmul(
-    bits: int | None = None, *, l: float | None = None, carry: bool = True, rounding: Rounding = "trunc"  # noqa: E741
+    bits: int | None = None,
+    *,
+    l: float | None = None,  # noqa: E741 - the paper's name
+    carry: bool = True,
+    rounding: Rounding = "trunc",
 ) -> Scheme:
     return Scheme(
         lmul_matmul(bits, l=l, carry=carry, rounding=rounding),
