@@ -1,7 +1,7 @@
 """Compiles ``kernel.cpp`` on first use and calls it.
 
 The object lies in the user's cache folder under a hash of the source, the compiler's version, the
-flags and the processor's features, and is moved there whole, so two processes may compile at once.
+flags and the processor's features. It is moved there whole, so two processes may compile at once.
 Where there is no compiler, or it fails, one warning says so and the torch reference computes the same
 bits, slower.
 """
@@ -123,20 +123,31 @@ def compiled(folder: Path | None = None, compiler: str | None = None) -> Kernel:
     for part in (source, _version_of(compiler), " ".join(FLAGS).encode(), _processor().encode()):
         key.update(len(part).to_bytes(8, "big") + part)
     path = folder / f"lmul-{key.hexdigest()[:24]}.so"
-    if path.exists():
-        try:
-            return Kernel(path)
-        except (OSError, AttributeError):
-            path.unlink(missing_ok=True)  # cut short, or not ours: made anew
     try:
+        if _whole(path):
+            return Kernel(path)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
             part_path = Path(temporary) / path.name
             _run([compiler, *FLAGS, str(SOURCE), "-o", str(part_path)])
+            data = part_path.read_bytes()
+            # A loader ignores what follows the object, and dies on one that was cut short: hence the hash.
+            part_path.write_bytes(data + hashlib.sha256(data).digest())
             part_path.replace(path)
         return Kernel(path)
     except (OSError, AttributeError) as error:
-        raise CannotCompile(f"cannot keep the compiled L-Mul kernel in {folder}: {error}") from error
+        raise CannotCompile(
+            f"cannot keep the compiled L-Mul kernel in {folder}, or load it from there: {error}"
+        ) from error
+
+
+def _whole(path: Path) -> bool:
+    """Whether a file is an object with its hash behind it."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    return hashlib.sha256(data[:-32]).digest() == data[-32:]
 
 
 def _compiler(asked: str | None) -> str:

@@ -22,7 +22,7 @@ def relative_rms(products: Tensor, exact: Tensor) -> float:
 
 
 def normalised_rms(products: Tensor, exact: Tensor) -> float:
-    """Root of the squared errors' sum over the squared products' sum: the paper's mean square error, free of scale.
+    """Root of the squared errors' sum over the squared products': a mean square error free of scale.
 
     Products near zero, which no sum feels, weigh nothing here, as they do in a mean square error.
     """
