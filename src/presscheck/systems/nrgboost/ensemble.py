@@ -94,7 +94,9 @@ class Ensemble:
             growth.box, self.offset, self.ordered, self.masks, self.low, self.high, self.full, t, self.words
         )
         slots = slice(t * self.words * 64, t * self.words * 64 + len(values))
-        self.values[slots], self.factor[slots], self.inverse[slots] = values, np.exp(values), np.exp(-values)
+        self.values[slots] = values
+        with np.errstate(over="ignore"):  # a sampler that meets an infinite factor goes on in logarithms
+            self.factor[slots], self.inverse[slots] = np.exp(values), np.exp(-values)
         self.trees.append((growth, values))
 
     def sample_start(self, n: int, rng: np.random.Generator) -> NDArray[np.int16]:
@@ -118,6 +120,7 @@ class Ensemble:
         out = np.zeros(len(codes))
         last = len(self) if last is None else last
         if last > first:
+            codes = np.ascontiguousarray(codes)
             kernels.add_energies(
                 codes, self.offset, self.masks, self.full, self.values, self.words, first, last, out
             )
@@ -134,6 +137,7 @@ class Ensemble:
         out = np.zeros((len(codes), int(self.sizes[column])))
         last = len(self) if last is None else last
         if last > first:
+            codes = np.ascontiguousarray(codes)
             kernels.add_slices(
                 codes, column, self.offset, self.ordered, self.masks, self.full, self.low, self.high,
                 self.values, self.words, first, last, out,

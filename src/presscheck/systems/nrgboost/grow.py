@@ -60,6 +60,33 @@ def _count(rows, codes, weights, offset, hist):  # type: ignore[no-untyped-def]
                 hist[offset[d] + codes[r, d]] += w
 
 
+# Loops instead of array expressions: they run alike and compile several times faster.
+@njit(cache=True, nogil=True)
+def _copy(target, source):  # type: ignore[no-untyped-def]
+    for i in range(target.shape[0]):
+        target[i] = source[i]
+
+
+@njit(cache=True, nogil=True)
+def _take_off(target, other):  # type: ignore[no-untyped-def]
+    for i in range(target.shape[0]):
+        target[i] -= other[i]
+
+
+@njit(cache=True, nogil=True)
+def _clear(target):  # type: ignore[no-untyped-def]
+    for i in range(target.shape[0]):
+        target[i] = 0
+
+
+@njit(cache=True, nogil=True)
+def _total(values):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for i in range(values.shape[0]):
+        total += values[i]
+    return total
+
+
 @njit(cache=True, nogil=True)
 def _product_hist(box, marginal, offset, hist):  # type: ignore[no-untyped-def]
     """Mass of each value inside the box under a product of marginals."""
@@ -131,7 +158,8 @@ def best_split(hist_p, hist_q, P, Q, n_p, n_q, offset, ordered, objective, max_r
                 gain = _score(pl, ql, objective) + _score(pr, qr, objective) - parent
                 if gain > best_gain:
                     best_gain, best_d, best_t = gain, d, 0
-                    left_set[:] = 0
+                    for j in range(K):
+                        left_set[j] = 0
                     for j in range(i + 1):
                         left_set[order[j]] = 1
     return best_gain, best_d, best_t
@@ -149,7 +177,8 @@ def _part(rows, codes, d, is_ordered, threshold, left_set, spare):  # type: igno
         else:
             spare[n_right] = r
             n_right += 1
-    rows[n_left:] = spare[:n_right]
+    for i in range(n_right):
+        rows[n_left + i] = spare[i]
     return n_left
 
 
@@ -177,7 +206,8 @@ def _grow(data, pool, weights, marginal, offset, ordered, widest, objective, max
     spare = np.empty(max(N, M), np.int64)
     no_weights = np.empty(0)
 
-    box[0, :] = 1
+    for s in range(S):
+        box[0, s] = 1
     count_p[0], count_q[0] = N, M
     _count(rows_p, data, no_weights, offset, hist_p[0])
     n_p, n_q = float(N), 1.0
@@ -185,7 +215,7 @@ def _grow(data, pool, weights, marginal, offset, ordered, widest, objective, max
     if product:
         Q[0] = _product_hist(box[0], marginal, offset, hist_q[0])
     else:
-        n_q = float(M) if weights.shape[0] == 0 else weights.sum()
+        n_q = float(M) if weights.shape[0] == 0 else _total(weights)
         _count(rows_q, pool, weights, offset, hist_q[0])
         Q[0] = 1.0
     gains[0], split_d[0], split_t[0] = best_split(
@@ -206,13 +236,13 @@ def _grow(data, pool, weights, marginal, offset, ordered, widest, objective, max
         n = node_of[a]
         feature[n], threshold[n], child[n], node_leaf[n] = d, t, nodes, -1
         if not ordered[d]:
-            left_set[n] = split_set[a]
+            _copy(left_set[n], split_set[a])
         node_of[a], node_of[b] = nodes, nodes + 1
         node_leaf[nodes], node_leaf[nodes + 1] = a, b
         nodes += 2
         leaves += 1
 
-        box[b] = box[a]
+        _copy(box[b], box[a])
         for v in range(offset[d + 1] - offset[d]):
             goes_left = (v < t) if ordered[d] else (split_set[a, v] == 1)
             if goes_left:
@@ -221,16 +251,14 @@ def _grow(data, pool, weights, marginal, offset, ordered, widest, objective, max
                 box[a, offset[d] + v] = 0
         left = _part(rows_p[start_p[a] : start_p[a] + count_p[a]], data, d, ordered[d], t, split_set[a], spare)
         start_p[b], count_p[b], count_p[a] = start_p[a] + left, count_p[a] - left, left
-        small, large = (a, b) if count_p[a] < count_p[b] else (b, a)
-        hist_p[b] = 0.0
-        if small == b:
+        if count_p[b] <= count_p[a]:
             _count(rows_p[start_p[b] : start_p[b] + count_p[b]], data, no_weights, offset, hist_p[b])
-            hist_p[a] -= hist_p[b]
+            _take_off(hist_p[a], hist_p[b])
         else:
-            hist_p[b] = hist_p[a]
-            hist_p[a] = 0.0
+            _copy(hist_p[b], hist_p[a])
+            _clear(hist_p[a])
             _count(rows_p[start_p[a] : start_p[a] + count_p[a]], data, no_weights, offset, hist_p[a])
-            hist_p[b] -= hist_p[a]
+            _take_off(hist_p[b], hist_p[a])
         P[a], P[b] = count_p[a] / n_p, count_p[b] / n_p
         if product:
             Q[a] = _product_hist(box[a], marginal, offset, hist_q[a])
@@ -242,19 +270,19 @@ def _grow(data, pool, weights, marginal, offset, ordered, widest, objective, max
             start_q[b], count_q[b], count_q[a] = start_q[a] + left, count_q[a] - left, left
             if weights.shape[0] > 0:
                 # Subtracting fractions leaves crumbs that are no mass at all: count both sides.
-                hist_q[a] = 0.0
+                _clear(hist_q[a])
                 _count(rows_q[start_q[a] : start_q[a] + count_q[a]], pool, weights, offset, hist_q[a])
                 _count(rows_q[start_q[b] : start_q[b] + count_q[b]], pool, weights, offset, hist_q[b])
             elif count_q[a] < count_q[b]:
-                hist_q[b] = hist_q[a]
-                hist_q[a] = 0.0
+                _copy(hist_q[b], hist_q[a])
+                _clear(hist_q[a])
                 _count(rows_q[start_q[a] : start_q[a] + count_q[a]], pool, weights, offset, hist_q[a])
-                hist_q[b] -= hist_q[a]
+                _take_off(hist_q[b], hist_q[a])
             else:
                 _count(rows_q[start_q[b] : start_q[b] + count_q[b]], pool, weights, offset, hist_q[b])
-                hist_q[a] -= hist_q[b]
-            Q[a] = hist_q[a, : offset[1]].sum() / n_q
-            Q[b] = hist_q[b, : offset[1]].sum() / n_q
+                _take_off(hist_q[a], hist_q[b])
+            Q[a] = _total(hist_q[a, : offset[1]]) / n_q
+            Q[b] = _total(hist_q[b, : offset[1]]) / n_q
         for i in (a, b):
             gains[i], split_d[i], split_t[i] = best_split(
                 hist_p[i], hist_q[i], P[i], Q[i], n_p, n_q, offset, ordered, objective, max_ratio, min_data,
@@ -308,8 +336,9 @@ def grow_tree(
         if not ordered[d]:
             widest = max(widest, int(offset[d + 1] - offset[d]))
     empty = np.empty(0)
-    if pool is None:
-        pool = np.empty((0, data.shape[1]), np.int16)
+    # One memory layout, so that one compilation serves all callers.
+    data = np.ascontiguousarray(data)
+    pool = np.empty((0, data.shape[1]), np.int16) if pool is None else np.ascontiguousarray(pool)
     return Growth(
         *_grow(
             data, pool, empty if weights is None else weights, empty if marginal is None else marginal,

@@ -17,6 +17,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+
+def one_thread() -> Any:
+    """Holds OpenMP to one thread: on tables this small, threads that wait for each other cost the most."""
+    return threadpool_limits(1, user_api="openmp")
 
 
 def _is_number(series: pd.Series) -> bool:
@@ -75,7 +81,8 @@ def c2st_auc(real: pd.DataFrame, generated: pd.DataFrame, random_state: int = 0)
         max_iter=60, random_state=random_state, categorical_features=few or None, early_stopping=False
     )
     folds = StratifiedKFold(3, shuffle=True, random_state=random_state)
-    chance = cross_val_predict(judge, X, y, cv=folds, method="predict_proba")[:, 1]
+    with one_thread():
+        chance = cross_val_predict(judge, X, y, cv=folds, method="predict_proba")[:, 1]
     return float(roc_auc_score(y, chance))
 
 
@@ -111,14 +118,17 @@ def ml_efficacy(
     few = [d for d, name in enumerate(inputs) if name in levels and len(levels[name]) <= 255]
     if target not in levels:
         model = HistGradientBoostingRegressor(random_state=random_state, categorical_features=few or None)
-        return skill(test[target], model.fit(X, train[target].to_numpy(np.float64)).predict(Z))
+        with one_thread():
+            prediction = model.fit(X, train[target].to_numpy(np.float64)).predict(Z)
+        return skill(test[target], prediction)
     y = train[target].astype(str)
     if y.nunique() < 2:
         return 0.5
     judge = HistGradientBoostingClassifier(random_state=random_state, categorical_features=few or None)
-    judge.fit(X, y)
     chance = np.zeros((len(Z), len(levels[target])))
-    chance[:, [levels[target].index(c) for c in judge.classes_]] = judge.predict_proba(Z)
+    with one_thread():
+        judge.fit(X, y)
+        chance[:, [levels[target].index(c) for c in judge.classes_]] = judge.predict_proba(Z)
     return skill(test[target], chance, levels[target])
 
 

@@ -25,6 +25,8 @@ def log_sum_exp(logits: NDArray[np.float64]) -> float:
 
 def completions(sizes: NDArray[np.int64]) -> NDArray[np.int16]:
     """All combinations (prod sizes, len sizes) of codes, the last column fastest."""
+    if not len(sizes):
+        return np.empty((1, 0), np.int16)
     grid = np.indices(tuple(int(s) for s in sizes), dtype=np.int16)
     return grid.reshape(len(sizes), -1).T
 
