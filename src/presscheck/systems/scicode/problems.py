@@ -171,7 +171,7 @@ def _read(path: Path) -> list[Any]:
         if text.lstrip().startswith("["):
             rows = json.loads(text)
         else:
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+            rows = [json.loads(line) for line in text.split("\n") if line.strip()]
     except ValueError as error:
         raise ValueError(f"{path} is no JSON Lines file of problems: {error}") from error
     if not rows:

@@ -81,7 +81,7 @@ class TargetStore:
         Raises:
             ValueError: if a value is of a kind that HDF5 has no form for here.
         """
-        with h5py.File(self.path, "a") as file:
+        with h5py.File(self.path, "a", libver="latest") as file:
             if number in file:
                 del file[number]
             step = file.create_group(number)
