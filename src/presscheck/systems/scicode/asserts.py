@@ -362,7 +362,9 @@ def judge(residual: ast.expr, values: list[Any], target: Any, *, strict_shape: b
         with np.errstate(all="ignore"):
             ok = state.truth(residual)
     except Exception as error:  # whatever a strange value makes NumPy raise, the assertion has not held
-        return state.failed or Comparison(False, WRONG_TYPE, f"{type(error).__name__}: {error}"[:300])
+        ok, other = False, Comparison(False, WRONG_TYPE, f"{type(error).__name__}: {error}"[:300])
+    else:
+        other = Comparison(False, WRONG_ANSWER, f"not true: {ast.unparse(residual)}"[:300])
     if ok:
         return SAME
-    return state.failed or Comparison(False, WRONG_ANSWER, f"not true: {ast.unparse(residual)}"[:300])
+    return other if state.failed is None else state.failed
