@@ -130,11 +130,10 @@ def landlock(readable: list[str], writable: list[str]) -> None:
             for path in paths:
                 if not Path(path).exists():
                     continue
-                if not Path(path).is_dir():
-                    allowed &= FILE_RIGHTS
+                given = allowed if Path(path).is_dir() else allowed & FILE_RIGHTS
                 handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
                 rule = ctypes.create_string_buffer(
-                    allowed.to_bytes(8, "little") + handle.to_bytes(4, "little"), 12
+                    given.to_bytes(8, "little") + handle.to_bytes(4, "little"), 12
                 )
                 _check(libc.syscall(LANDLOCK_ADD, ruleset, 1, rule, 0), f"landlock rule for {path}")
                 os.close(handle)
