@@ -56,11 +56,11 @@ class Size:
 
 
 SIZES = {
-    "smoke": Size(1, 2, 1, 1, 3, 1, 50, 1, 0, True, 1),
-    "quick": Size(2, 16, 1, 4, 13, 1, 200, 1, 100, False, 0),
-    "full": Size(10, 33, 2, 8, 13, 2, 200, 4, 96, True, 8),
+    "smoke": Size(1, 1, 1, 1, 2, 1, 4, 1, 0, True, 1),
+    "quick": Size(2, 12, 1, 3, 13, 1, 200, 1, 100, False, 0),
+    "full": Size(10, 33, 2, 8, 13, 2, 200, 3, 96, True, 8),
 }
-ERROR_RATES = (0.1, 0.3, 0.5)
+ERROR_RATES = {"smoke": (0.3,), "quick": (0.1, 0.3, 0.5), "full": (0.1, 0.3, 0.5)}
 
 
 @functools.cache
@@ -168,7 +168,9 @@ def arms(run: Run) -> dict[str, Arm]:
         yield "harmless_adversaries_accepted", float(sum(harmless)), "1"
 
     found: dict[str, Arm] = {"presscheck": ours, "upstream": theirs, "inspect-evals": peer(run, size)}
-    found |= {f"solver-{mode}": simulated(mode, size, usual) for mode in ("self", "gold")}
+    known: dict[str, bool] = {}
+    shares = ERROR_RATES[run.size]
+    found |= {f"solver-{mode}": simulated(mode, size, shares, usual, known) for mode in ("self", "gold")}
     found |= models(run, size, usual)
     found["published"] = published
     return found
@@ -194,26 +196,44 @@ def peer(run: Run, size: Size) -> Peer:
     return Peer("inspect-evals", "presscheck.systems.scicode.peers:graded", settings, patience=600.0)
 
 
-def simulated(mode: str, size: Size, grader: Grader) -> Arm:
-    """A solver that is wrong at known places."""
+def simulated(
+    mode: str, size: Size, shares: tuple[float, ...], grader: Grader, known: dict[str, bool]
+) -> Arm:
+    """A solver that is wrong at known places.
+
+    Args:
+        mode: ``self`` or ``gold``.
+        size: Of the run.
+        shares: Error rates a step.
+        grader: Of the cases.
+        known: Verdicts by script, which both modes use.
+    """
+
+    def passes_with(problem: SciCodeProblem, step: SciCodeStep, codes: list[str]) -> bool:
+        key = "\n\n".join(codes)
+        if key not in known:
+            known[key] = grader.step(problem, step, codes[-1], codes[:-1]).passed
+        return known[key]
+
+    def rejected(problem: SciCodeProblem, step: SciCodeStep, seed: int) -> str:
+        """The first mutant of a step that is rejected where the steps before are gold."""
+        for mutant in mutate(step.gold or "", step.number, seed, 10):
+            if not passes_with(problem, step, [*before((problem, step)), mutant.code]):
+                return mutant.code
+        raise Unavailable(f"no mutant of step {step.number} is rejected")
 
     def arm(seed: int) -> Iterator[Reading]:
         group = some_problems(seed, size.simulated)
-        wrong = {}
-        for problem in group:
-            for step in problem.steps:
-                wrong[step.number] = _rejected(grader, problem, step, seed)
+        wrong = {step.number: rejected(one, step, seed) for one in group for step in one.steps}
 
         def passes(problem: SciCodeProblem, index: int, case: tuple[bool, ...]) -> bool:
-            codes = [
-                wrong[step.number] if changed else step.gold or ""
-                for step, changed in zip(problem.steps, case, strict=False)
-            ]
-            return grader.step(problem, problem.steps[index], codes[-1], codes[:-1]).passed
+            steps = zip(problem.steps, case, strict=False)
+            codes = [wrong[step.number] if changed else step.gold or "" for step, changed in steps]
+            return passes_with(problem, problem.steps[index], codes)
 
         simulation = Simulation(passes, mode)
         differences = []
-        for share in ERROR_RATES:
+        for share in shares:
             rates = simulation.rates(draw(group, share, size.draws, seed))
             differences.append(rates.main - rates.steps)
             suffix = "" if share == 0.3 else f"_q{round(100 * share)}"
@@ -224,14 +244,6 @@ def simulated(mode: str, size: Size, grader: Grader) -> Arm:
         yield "main_minus_step", max(differences), "1"
 
     return arm
-
-
-def _rejected(grader: Grader, problem: SciCodeProblem, step: SciCodeStep, seed: int) -> str:
-    """The first mutant of a step that is rejected where the steps before are gold."""
-    for mutant in mutate(step.gold or "", step.number, seed, 10):
-        if not grader.step(problem, step, mutant.code, before((problem, step))).passed:
-            return mutant.code
-    raise Unavailable(f"no mutant of step {step.number} is rejected")
 
 
 def models(run: Run, size: Size, grader: Grader) -> dict[str, Arm]:
@@ -294,7 +306,7 @@ def models(run: Run, size: Size, grader: Grader) -> dict[str, Arm]:
 def writer(run: Run, size: Size) -> Callable[[list[str]], list[str]]:
     """The model as a function of many prompts; at `smoke` a stand-in without weights."""
     if not size.tokens:
-        return lambda prompts: [f"```python\ndef answer():\n    return {len(one)}\n```" for one in prompts]
+        return lambda prompts: ["I would have to think about that." for _ in prompts]
     return _loaded(run.model, run.device, size.tokens).many
 
 

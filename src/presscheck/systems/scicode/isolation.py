@@ -103,6 +103,7 @@ def find(level: str | None = None) -> tuple[Isolation, dict[str, str]]:
     return NONE, reasons or {str(level): unavailable(str(level))}
 
 
+@functools.cache
 def python_folders() -> list[str]:
     """Folders that the interpreter and its packages lie in, those of the system left out."""
     folders = {Path(sys.prefix), Path(sys.base_prefix), Path(os.path.realpath(sys.executable)).parent.parent}
@@ -117,6 +118,7 @@ def python_folders() -> list[str]:
     return found
 
 
+@functools.cache
 def _package_folder() -> str | None:
     """The folder of this whole package where it is installed among Python's: it holds answers."""
     top = HERE.parents[1]
