@@ -8,7 +8,12 @@ is a rule, and the baseline stands at 1 (a ratio) or 0 (a difference).
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from presscheck.bench.standing import Standing
+    from presscheck.claims import Claim as Stated
+    from presscheck.claims import Verdict
 
 Word = Literal["holds", "fails", "undecided", "not measured"]
 
@@ -147,3 +152,62 @@ def plot(
 def needs(sign: str, bound: float) -> str:
     """``≤ 0.80`` as it is printed."""
     return f"{ {'<=': '≤', '>=': '≥'}.get(sign, sign) } {bound:g}".replace("-", "\N{MINUS SIGN}")
+
+
+def claims_of(standing: Standing, *, page: str = "", figure: str = "") -> Claims | None:
+    """How a system stands, as a page prints it; None for a system that is broken.
+
+    Args:
+        standing: The system with its newest record and the verdicts that follow from it.
+        page: Address of the system's page.
+        figure: Address of the record's figure.
+    """
+    manifest, record, slug = standing.manifest, standing.record, standing.system.slug
+    if manifest is None:
+        return None
+    told = Claims(
+        slug=slug,
+        name=manifest.paper.title.partition(":")[0],
+        summary=manifest.system.summary,
+        claims=tuple(_claim(stated, verdict) for stated, verdict in standing.pairs),
+        command=f"presscheck run {slug} --size {record.size if record else 'quick'}",
+        page=page,
+    )
+    if record is None:
+        return told
+    from presscheck.bench.machine import in_words
+
+    return told._replace(
+        record=standing.path.stem if standing.path else "",
+        when=record.started,
+        size=record.size,
+        machine=in_words(record.machine),
+        seeds=len(record.seeds),
+        stale=bool(standing.stale),
+        figure=figure if standing.figure else "",
+    )
+
+
+def _claim(stated: Stated, verdict: Verdict) -> Claim:
+    answer = verdict.answer
+    measured, drawn = "", None
+    if verdict.estimate is not None and verdict.low is not None and verdict.high is not None:
+        baseline = {"ratio": 1.0, "difference": 0.0}.get(stated.compare)
+        measured = interval(verdict.estimate, verdict.low, verdict.high)
+        drawn = plot(verdict.estimate, verdict.low, verdict.high, stated.bound, stated.sign, baseline)
+    joint = {"ratio": " / ", "difference": " − "}.get(stated.compare, "")
+    return Claim(
+        id=stated.id,
+        text=stated.text,
+        reported=stated.reported,
+        source=stated.source,
+        metric=stated.metric,
+        measured_on=joint.join(stated.arms),
+        needs=needs(stated.sign, stated.bound),
+        word=answer,
+        measured=measured,
+        pairs=verdict.pairs,
+        beyond=stated.beyond_our_scale,
+        why=(stated.likely_reason if answer == "fails" else "") or verdict.why,
+        plot=drawn,
+    )
