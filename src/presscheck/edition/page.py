@@ -228,10 +228,11 @@ def render(
                 policy="; ".join(policy),
                 version=__version__,
                 site=site,
+                home=f"{site.root}index.html",
                 **values,
             )
         )
-    css, js = "".join(_asset(sheet) for sheet in sheets), _asset("page.js")
+    css, js = "".join(asset(sheet) for sheet in sheets), asset("page.js")
     policy = [
         "default-src 'none'",
         f"style-src '{_hash(css)}'",
@@ -257,7 +258,8 @@ def render(
 
 
 @functools.cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A template, sheet or script of this room."""
     return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
@@ -284,7 +286,7 @@ def environment(more: Callable[[str], str | None] | None = None) -> Environment:
         return Markup("<bdi>{}</bdi>").format(printable(text)) if view.runs_left(text) else escape(text)
 
     def load(name: str) -> str:
-        return (more(name) if more else None) or _asset(name)
+        return (more(name) if more else None) or asset(name)
 
     environment = Environment(
         loader=FunctionLoader(load),
