@@ -123,6 +123,13 @@ def build_site(order: Order, bar: Bar | None = None) -> Built:
             return _build(order, manifest, sources, days, problems, all_standings(), pool, bar or _silent)
 
 
+def read_days(order: Order) -> tuple[dict[str, DayFacts], list[Problem]]:
+    """The facts of all editions of a site, and what was passed over."""
+    sources, problems = find_editions(order.folders, shipped=order.shipped)
+    days, broken = _facts(sources, order, None, _silent)
+    return days, problems + broken
+
+
 def _build(
     order: Order,
     manifest: Manifest,

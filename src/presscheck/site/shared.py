@@ -65,7 +65,7 @@ def assets() -> dict[str, bytes]:
     """Sheets and scripts."""
     from presscheck.edition.page import asset
 
-    names = ("page.css", "page.js", "site.css", "search.js")
+    names = ("page.css", "page.js", "site.css", "search.js", "run.js")
     return {f"assets/{name}": (template(name) or asset(name)).encode() for name in names}
 
 
