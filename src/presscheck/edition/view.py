@@ -146,9 +146,17 @@ def items(
     for paper, html_id in zip(edition.papers, ids, strict=True):
         first.setdefault(paper.id, html_id)
     return [
-        _item(edition, entries, first, paper, number, html_id, pages, styles)._replace(
-            claims=claims.get(paper.system)
-        )
+        _item(
+            edition,
+            entries,
+            first,
+            paper,
+            number,
+            html_id,
+            pages,
+            styles,
+            paper.system in claims or _can_be_run(paper.system),
+        )._replace(claims=claims.get(paper.system))
         for number, (paper, html_id) in enumerate(zip(edition.papers, ids, strict=True), start=1)
     ]
 
@@ -173,12 +181,13 @@ def _item(
     html_id: str,
     pages: Mapping[str, str],
     styles: Sequence[Style],
+    runs: bool,
 ) -> Item:
     anchor = f"p{number}"
     sentences = sentences_held(paper)
     page = pages.get(paper.id, "")
     refer = Referrer(paper, anchor, sentences, page)
-    name, colon, rest = paper.title.partition(":") if _can_be_run(paper.system) else ("", "", paper.title)
+    name, colon, rest = paper.title.partition(":") if runs else ("", "", paper.title)
     blocks = tuple(
         _block(refer, style, [(lang, entries.get((paper.id, lang, style))) for lang in edition.languages])
         for style in styles

@@ -223,6 +223,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "measured": ("measured", "측정"),
     "needed": ("needed", "기준"),
     "beyond_scale": ("What this scale cannot show", "이 규모로 알 수 없는 것"),
+    "likely": ("likely reason: ", "짐작되는 이유: "),
     "word_holds": ("holds here", "여기서 성립"),
     "word_fails": ("fails here", "여기서 불성립"),
     "word_undecided": ("undecided", "미결"),

@@ -228,10 +228,10 @@ def _plan(
         for (_, paper), others in zip(papers, similar([paper for _, paper in papers]), strict=True)
     }
     owner = {paper.id: date for date, paper in papers}
-    dates: dict[str, list[str]] = {}
+    dates: dict[str, dict[str, str]] = {}
     for date in sorted(days):
-        for paper in dict.fromkeys(paper.id for paper in days[date].papers):
-            dates.setdefault(paper, []).append(date)
+        for one in days[date].papers:
+            dates.setdefault(one.id, {}).setdefault(date, one.anchor)
     jobs, inputs = [], {}
     code = code_hash()
     for at, source in enumerate(sources):
@@ -243,7 +243,7 @@ def _plan(
             following=sources[at + 1].date if at + 1 < len(sources) else "",
             related=tuple(other for other in day.related if other in owner),
             similar={paper: near[paper] for paper in makes if near[paper]},
-            dates={paper: tuple(dates[paper]) for paper in makes if len(dates[paper]) > 1},
+            dates={paper: tuple(dates[paper].items()) for paper in makes},
             makes=makes,
         )
         jobs.append(_Job(source=source, known=known))

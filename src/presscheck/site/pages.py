@@ -34,8 +34,8 @@ class Known(Struct, frozen=True, kw_only=True):
     """Papers of other editions that have a page and that papers of this one are related to."""
     similar: dict[str, tuple[tuple[str, str], ...]] = {}
     """Paper → id and title of the papers similar to it."""
-    dates: dict[str, tuple[str, ...]] = {}
-    """Paper → the days of the editions that it is in, where it is in several."""
+    dates: dict[str, tuple[tuple[str, str], ...]] = {}
+    """Paper → the days of the editions that it is in, each with its id on that page."""
     makes: tuple[str, ...] = ()
     """The papers whose pages are to be made."""
     edition: bool = True
@@ -179,7 +179,7 @@ def paper_files(
     elsewhere = {other: href for other, href in pages.items() if other != paper.id}
     item = view.items(alone, elsewhere, claims)[0]
     address, bibtex = paper_page(paper.id), bibtex_of(paper)
-    dates = known.dates.get(paper.id, (edition.date,))
+    dates = known.dates.get(paper.id) or ((edition.date, view.html_ids(edition.papers)[number]),)
     first = (edition.styles or ("detailed",))[0]
     stem = address.removesuffix(".html")
     files = {
@@ -192,13 +192,13 @@ def paper_files(
             article=_articles(alone, [item], len(writers_of(alone)) > 1, "h1")[0][1],
             bibtex=printable(bibtex),
             stem=stem.partition("/")[2],
-            dates=[(date, f"../{date}/{edition_page('', first, first).strip('/')}#{item.id}") for date in dates],
+            dates=[(date, f"../{edition_page(date, first, first)}#{anchor}") for date, anchor in dates],
             similar=[(f"{slug_of(other)}.html", title) for other, title in known.similar.get(paper.id, ())],
         ),
         f"{stem}.bib": bibtex.encode("utf-8", "replace"),
     }
     try:
-        told = {"paper": paper, "entries": entries, "editions": dates}
+        told = {"paper": paper, "entries": entries, "editions": [date for date, _ in dates]}
         files[f"{stem}.json"] = msgspec.json.encode(told) + b"\n"
     except (UnicodeEncodeError, OverflowError):
         pass  # a lone surrogate has no form in JSON; the page prints it without

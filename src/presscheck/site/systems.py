@@ -139,13 +139,15 @@ def _html(text: str) -> object:
 
     if not text:
         return ""
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(re.sub(r"<!--.*?-->\n?", "", text, flags=re.S))
     for token in tokens:
         for child in token.children or ():
             href = str(child.attrGet("href") or "") if child.type == "link_open" else ""
             if href and not href.startswith(("http://", "https://", "#")):
                 child.attrs.pop("href")
+            if child.type == "image":  # a page loads nothing from elsewhere
+                child.type, child.tag, child.children = "text", "", None
         if token.type in ("heading_open", "heading_close"):
             token.tag = "h2" if token.tag in ("h1", "h2") else "h3"
     return Markup(parser.renderer.render(tokens, parser.options, {}))

@@ -214,7 +214,7 @@
     const time = make("time", paper.date);
     time.dateTime = paper.date;
     const day = make("a");
-    day.href = paper.date + "/index.html#" + paper.slug;
+    day.href = paper.date + "/index.html" + (/^\d{4}\./.test(paper.slug) ? "#" + paper.slug : "");
     day.append(time);
     of.append(paper.date ? day : "", paper.slug);
     item.append(of);
