@@ -238,11 +238,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "search": ("Search", "검색"),
     "systems": ("Systems", "시스템"),
     "more_pages": ("Parts of this edition", "이 호의 나뉜 쪽"),
-    "part_of": ("Part {n}", "{n}쪽"),
     "similar": ("Similar papers", "비슷한 논문"),
     "in_editions": ("In the editions of", "실린 호"),
-    "bibtex": ("BibTeX", "BibTeX"),
-    "json": ("JSON", "JSON"),
     "cite": ("To cite it", "인용"),
     "newest_claims": ("what was measured", "측정한 것"),
     "nothing_measured": ("No claim has been measured yet.", "아직 측정한 주장이 없습니다."),
@@ -250,7 +247,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "search_for": ("Search for", "검색어"),
     "search_since": ("Since", "이후"),
     "search_field": ("Field", "분야"),
-    "any_field": ("any", "전체"),
     "search_claims": ("with claims", "주장이 있는 것"),
     "search_none": ("Nothing found.", "찾은 것이 없습니다."),
     "search_found": ("{n} found", "{n}건"),
@@ -270,12 +266,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "search_meaning": ("words and meaning", "낱말과 의미"),
     "fields_title": ("Fields", "분야"),
     "use": ("Use", "사용법"),
-    "install": ("Install", "설치"),
     "measure": ("Measure it here", "여기서 측정하기"),
     "paper_page": ("The paper", "논문"),
     "code_here": ("Code", "코드"),
-    "table": ("Table", "표"),
-    "figure": ("Figure", "그림"),
     "no_systems": ("No system can be run yet.", "아직 실행할 수 있는 시스템이 없습니다."),
     "systems_told": (
         "Papers whose headline results can be run on one machine, and what was measured.",
@@ -290,7 +283,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "run_stop": ("Stop", "중지"),
     "run_idle": ("Nothing is being measured.", "측정 중인 것이 없습니다."),
     "run_progress": ("Progress", "진행"),
-    "run_script": ("Live progress needs this page’s script.", "진행 표시는 스크립트가 있어야 보입니다."),
 }
 
 MONTHS = "January February March April May June July August September October November December".split()

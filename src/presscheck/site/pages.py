@@ -20,8 +20,8 @@ from presscheck.types import LANGUAGES, Edition, Style, Struct
 BUDGET = 148_000
 """Bytes of entries on one page of an edition; with its head, sheet and script it stays below 200 kB."""
 
-SHEETS = ("page.css", "site.css")
-SCRIPTS = ("page.js",)
+SHEETS = ("page.css", "claims.css", "site.css")
+SCRIPTS = ("page.js", "site.js")
 
 
 class Known(Struct, frozen=True, kw_only=True):

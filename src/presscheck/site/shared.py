@@ -27,7 +27,6 @@ MEASURED = 5
 """Claims on the front page."""
 
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
-_ORDER = ("holds", "fails", "undecided", "not measured")
 
 
 class Whole(NamedTuple):
@@ -65,7 +64,7 @@ def assets() -> dict[str, bytes]:
     """Sheets and scripts."""
     from presscheck.edition.page import asset
 
-    names = ("page.css", "page.js", "site.css", "search.js", "run.js")
+    names = ("page.css", "claims.css", "site.css", "page.js", "site.js", "search.js", "run.js")
     return {f"assets/{name}": (template(name) or asset(name)).encode() for name in names}
 
 

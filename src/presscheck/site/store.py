@@ -1,9 +1,9 @@
 """The folder of a site: files that change only when what they are made of has changed.
 
-``site-manifest.json`` says which files are ours and what each group of them was made
-from. A file is replaced in one step. Instead of waiting for the disk after each of tens
-of thousands of files, a build waits once, before it says in the manifest that they are
-there: what a power cut leaves half-written is not in the manifest and is written anew.
+``site-manifest.json`` says which files are ours, how long each is, and what each group
+of them was made from. A file is replaced in one step, so a reader sees the old or the
+new. Nobody waits for the disk after each of tens of thousands of files, all of which can
+be made again: what a power cut leaves short is noticed by its length and made anew.
 """
 
 from __future__ import annotations
@@ -77,8 +77,7 @@ def _first(out: Path) -> str:
 
 
 def write_manifest(out: Path, manifest: Manifest) -> None:
-    """Write the manifest after everything that it names has reached the disk."""
-    os.sync()
+    """Write the manifest, after everything that it names."""
     write_whole(out / MANIFEST, msgspec.json.encode(manifest))
 
 

@@ -188,25 +188,4 @@
     if (lit === statement && pinned) darken(); else { darken(); light(statement, true); }
   });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") darken(); });
-
-  /* On a site a style is a page of its own, and a heavy edition has parts: the way keeps the entry. */
-  const wish = kept("style");
-  for (const link of all("[data-style]")) {
-    link.addEventListener("click", () => {
-      kept("style", link.dataset.style);
-      const edge = bar.getBoundingClientRect().bottom;
-      const entry = scrollY > 0 && all(".entry").find((node) => node.getBoundingClientRect().bottom > edge + 8);
-      if (entry && link.getAttribute("href") !== "#main") link.hash = entry.id;
-    });
-    const first = /\/(index\.html)?$/.test(location.pathname);
-    if (wish === link.dataset.style && first && link.getAttribute("href") !== "#main") {
-      location.replace(link.href + location.hash);
-    }
-  }
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  if (wanted) addEventListener("DOMContentLoaded", () => {
-    if (document.getElementById(wanted)) return;
-    const link = all(".contents a").find((each) => each.getAttribute("href").endsWith("#" + wanted));
-    if (link) location.replace(link.href);
-  });
 })();
