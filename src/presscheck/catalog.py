@@ -89,12 +89,12 @@ def systems() -> dict[str, System]:
                 broken=f"entry point `{point.name}`: {why}",
             )
             continue
-        folder = _folder_of(point.value)
-        if folder is None:
+        where = _folder_of(point.value)
+        if where is None:
             why = f"entry point `{slug}` of {origin}: there is no package {point.value}"
             found[slug] = System(slug=slug, package=point.value, folder=Path(), origin=origin, broken=why)
         else:
-            found[slug] = _checked(System(slug=slug, package=point.value, folder=folder, origin=origin))
+            found[slug] = _checked(System(slug=slug, package=point.value, folder=where, origin=origin))
     return found
 
 
@@ -117,7 +117,7 @@ def find(name: str) -> System:
             f"there is no system for `{name}` yet ({known[name].title})",
             hint="`presscheck list` shows those that can be run",
         )
-    close = difflib.get_close_matches(name, found, n=1)
+    close = difflib.get_close_matches(name, [*found, *known], n=1)
     if close:
         hint = f"did you mean `{close[0]}`?"
     elif Path(name, "claims.toml").is_file():

@@ -44,7 +44,7 @@ class Job:
     def __init__(
         self, system: System, experiment: Any, run: Run, root: Path, *, resume: bool = False
     ) -> None:
-        self.system, self.root = system, root
+        self.system, self.root, self.experiment = system, root, experiment
         self.manifest: Manifest = system.manifest()
         if run.size not in experiment.SIZES:
             sizes = ", ".join(experiment.SIZES)
@@ -67,7 +67,7 @@ class Job:
             measurements=[],
         )
         self.name = records.file_name(self._blank)
-        self._before = 0.0
+        self._before = self._clock = 0.0
         earlier: Record | None = None
         if resume:
             found = records.newest_partial(self._blank, root)
@@ -91,10 +91,19 @@ class Job:
         return len({row.round for row in self.rounds.rows})
 
     def go(self, tick: Callable[[str], None]) -> Measured:
-        """Run, keeping each finished round on disk, and write the record at the end."""
+        """Run, keeping each finished round on disk, and write the record at the end.
+
+        Raises:
+            BadInput: if no arm could run; there is no record then.
+        """
         self._clock = time.perf_counter()
         self.rounds.go(tick, lambda: records.keep_partial(self._record(), self.root, self.name))
-        record = self._record()
+        if not self.rounds.rows:
+            records.drop_partial(self.system.slug, self.root, self.name)
+            why = "\n".join(f"  {arm}: {reason}" for arm, reason in self.rounds.skipped.items())
+            raise BadInput(f"no arm of {self.system.slug} could run:\n{why}")
+        # Looking up every package's version takes a second, so partial records go without.
+        record = msgspec.structs.replace(self._record(), packages=packages())
         path = records.append(record, self.root, self.name)
         records.drop_partial(self.system.slug, self.root, self.name)
         return Measured(record=record, path=path)
@@ -104,7 +113,6 @@ class Job:
             self._blank,
             started=self._started,
             seconds=round(self._before + time.perf_counter() - self._clock, 3),
-            packages=packages(),
             machine={**self._blank.machine, "gpu": machine()["gpu"]},
             measurements=list(self.rounds.rows),
             skipped=dict(self.rounds.skipped),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -63,7 +64,8 @@ class Peer:
             process.kill()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
-                    pipe.close()
+                    with contextlib.suppress(BrokenPipeError):  # what it was never told
+                        pipe.close()
             process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -105,6 +107,10 @@ class Peer:
         return line
 
     def _fail(self, why: str) -> NoReturn:
+        if self._process is not None and self._process.stderr is not None and "ended" in why:
+            self._process.wait()
+            os.set_blocking(self._process.stderr.fileno(), False)
+            self._errors.append(self._process.stderr.read() or b"")
         said = b"".join(self._errors).decode("utf-8", "replace").strip().splitlines()
         self.close()
         last = f" ({said[-1][:200]})" if said and "ended" in why else ""

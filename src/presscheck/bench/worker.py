@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import sys
+from typing import Any
 
 
 def main(target: str) -> None:
@@ -21,6 +22,7 @@ def main(target: str) -> None:
     module, _, name = target.partition(":")
     arm = getattr(importlib.import_module(module), name)
     for line in sys.stdin:
+        answer: dict[str, Any]
         try:
             answer = {"rows": [[m, float(v), u] for m, v, u in arm(**json.loads(line))]}
         except Exception as error:  # the parent decides what a failed arm means

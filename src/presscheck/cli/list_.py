@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from presscheck.bench.standing import Standing
     from presscheck.catalog import Planned
 
-SHORT = {"holds": "holds", "fails": "fails", "undecided": "undecided", "not measured": "not measured"}
-
 
 @click.command(short_help="List the papers whose claims can be run")
 @click.option("--runnable", is_flag=True, help="Only those that have a system.")

@@ -120,45 +120,14 @@ def _job(
     """The run, once its experiment is imported."""
     from presscheck.bench.experiment import Job
     from presscheck.bench.run import run_of
+    from presscheck.importing import import_experiment
 
     experiment = import_experiment(system)
     if (model or device != "cpu") and not getattr(experiment, "MODELS", False):
         what = "--model" if model else "--device"
         raise BadInput(f"{system.slug} measures no language model: {what} has no meaning for it")
     run = run_of(experiment, size, seeds, device, model)  # type: ignore[arg-type]  # click has checked it
-    job = Job(system, experiment, run, root, resume=resume)
-    job.experiment = experiment
-    return job
-
-
-def import_experiment(system: System) -> Any:
-    """The module ``experiment`` of a system.
-
-    Raises:
-        BadInput: if the packages that it needs are not installed, or it cannot be imported.
-    """
-    import importlib
-    import sys
-
-    if system.origin == "path":
-        top = system.folder
-        for _ in system.package.split("."):
-            top = top.parent
-        sys.path.insert(0, str(top))
-    try:
-        module = importlib.import_module(f"{system.package}.experiment")
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").split(".")[0]
-        if missing and missing == system.package.split(".")[0]:
-            raise BadInput(f"{system.folder} has no experiment.py that can be imported: {error}") from error
-        extras = ",".join(system.manifest().system.extras)
-        hint = f"`pip install 'presscheck[{extras}]'`" if extras else f"`pip install {missing}`"
-        raise BadInput(f"{system.slug} needs {missing}", hint=hint) from error
-    if system.origin == "path" and Path(str(module.__file__)).parent != system.folder:
-        raise BadInput(
-            f"a package called {system.package.split('.')[0]} is installed already: rename the folder"
-        )
-    return module
+    return Job(system, experiment, run, root, resume=resume)
 
 
 def _measure(job: Job, as_json: bool) -> Measured:

@@ -262,7 +262,7 @@ def found(text: str, needle: Needle) -> float:
 
 
 def perplexity(logits: Tensor, ids: Tensor) -> float:
-    """exp of the mean negative log-likelihood of tokens that are already aligned.
+    """The exponential of the mean negative log-likelihood of tokens that are already aligned.
 
     Args:
         logits: (1, T, V): row t predicts ``ids[:, t]``.
