@@ -5,6 +5,7 @@
   const status = document.querySelector(".found");
   const list = document.querySelector(".results");
   const more = document.querySelector(".more");
+  document.querySelector(".unscripted").remove();
   const PAGE = 20, PREFIXES = 60;
 
   /* The same as tokens.py. */
