@@ -89,11 +89,8 @@ def _composed(text: str) -> Iterator[Edit]:
     """Normalise to NFC, letter by letter, and cut towers of marks."""
     if text.isascii():
         return
-    marks = "".join(
-        sorted(
-            c for c in set(text) if unicodedata.category(c) in ("Mn", "Mc", "Me") or "\u1160" <= c <= "\u11ff"
-        )
-    )
+    marks = "".join(sorted(c for c in set(text) if unicodedata.category(c) in ("Mn", "Mc", "Me")
+                           or "\u1160" <= c <= "\u11ff"))
     towers = bool(marks) and re.search(f"[{re.escape(marks)}]{{{MARKS + 1}}}", text) is not None
     if not towers and unicodedata.is_normalized("NFC", text):  # quadratic on towers
         return
@@ -117,11 +114,8 @@ def _unhyphenated(text: str) -> Iterator[Edit]:
         if words is None:
             words = set(re.findall(r"[^\W_]+(?:-[^\W_]+)*", text))
         letters = head.isalpha() and head[-1:].islower() and tail.isalpha() and tail.islower()
-        broken = (
-            letters
-            and f"{head}-{tail}" not in words
-            and len(head) > 1
-            and (head + tail in words or _SUFFIX.fullmatch(tail) is not None)
+        broken = letters and f"{head}-{tail}" not in words and len(head) > 1 and (
+            head + tail in words or _SUFFIX.fullmatch(tail) is not None
         )
         yield match.start(), match.end(), "" if broken else "-"
 

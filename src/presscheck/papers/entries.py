@@ -200,3 +200,4 @@ def _link(text: str, paper: str, problems: list[Problem]) -> str:
         problems.append(Problem(where=paper, what=f"{address[:60]!r} is no web address; left out"))
         return ""
     return address
+

@@ -121,8 +121,7 @@ def _link(match: re.Match[str]) -> list[Edit]:
     said = words.strip().rstrip(".")
     bare = re.sub(r"^https?://(?:www\.)?", "", address).rstrip("/")
     more = re.sub(r"^https?://(?:www\.)?", "", said).rstrip("/") != bare and not re.fullmatch(
-        r"(?i)|here|(?:this|the)? ?(?:https? )?(?:url|link|page)", said
-    )
+        r"(?i)|here|(?:this|the)? ?(?:https? )?(?:url|link|page)", said)
     if not more:
         return [(opening, match.end(), "")]
     return [(opening, opening + 1, " ("), (match.end() - 1, match.end(), ")")]

@@ -30,7 +30,9 @@ _DROPPED = frozenset("cite citep citet citealp ref eqref cref Cref label vspace 
 _TAG = re.compile(
     r"<(/?)((?:jats:)?(?:i|b|em|strong|sub|sup|span|a|tt|italic|bold|p|title|sec))(?:\s[^<>]{0,500})?>|<br\s?/?>"
 )
-_MATHS = re.compile(r"[\\^_={}<>+*|~]|[^\x00-\x7f]|[A-Za-z]\(|^[A-Za-z]\w{0,2}'?$|^[-\d.,]+[%x]?$|^-$")
+_MATHS = re.compile(
+    r"[\\^_={}<>+*|~]|[^\x00-\x7f]|[A-Za-z]\(|^[A-Za-z]\w{0,2}'?$|^[-\d.,]+[%x]?$|^-$"
+)
 """What stands between dollars, if they are not money."""
 _SIGNED = re.compile(r"[^\w\s]|[^\d\s][^$]*[\\~^_=<>+|]|[^\x00-\x7f]")
 _THOUSANDS = re.compile(r"(?<!\d)\d{1,3}\\,(?=\d{3}(?!\d))")
@@ -95,17 +97,14 @@ def tags(text: str) -> Iterator[Edit]:
 def maths(text: str) -> Iterator[Edit]:
     r"""Dollars and ``\( \)`` around maths; "$5" and "$200k" are money."""
     if "$" in text:
-        yield from _in_order(
-            [
-                edit
-                for match in re.finditer(
-                    r"(?<![\\$])\$\$?(?![\s$])([^$]{1,300}?)(?<![\s\\$])\$\$?(?![$])", text
-                )
-                if not text[match.end() : match.end() + 1].isdigit() or _SIGNED.match(match.group(1))
-                if _MATHS.search(match.group(1))
-                for edit in ((match.start(), match.start(1), ""), (match.end(1), match.end(), ""))
-            ]
-        )
+        yield from _in_order([
+            edit
+            for match in re.finditer(
+                r"(?<![\\$])\$\$?(?![\s$])([^$]{1,300}?)(?<![\s\\$])\$\$?(?![$])", text)
+            if not text[match.end() : match.end() + 1].isdigit() or _SIGNED.match(match.group(1))
+            if _MATHS.search(match.group(1))
+            for edit in ((match.start(), match.start(1), ""), (match.end(1), match.end(), ""))
+        ])
 
 
 def commands(text: str) -> Iterator[Edit]:

@@ -107,12 +107,8 @@ class Cleaned:
         for run in traced.runs:
             starts.append(at)
             at += run[0]
-        for name, value in (
-            ("original", traced.original),
-            ("text", traced.text),
-            ("_runs", tuple(traced.runs)),
-            ("_starts", tuple(starts)),
-        ):
+        for name, value in (("original", traced.original), ("text", traced.text),
+                            ("_runs", tuple(traced.runs)), ("_starts", tuple(starts))):
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -128,9 +124,8 @@ class Cleaned:
             ValueError: if the span is empty or not within the text.
         """
         if not 0 <= start < end <= len(self.text):
-            raise ValueError(
-                f"span ({start}, {end}) is not within the text: need 0 <= start < end <= {len(self.text)}"
-            )
+            raise ValueError(f"span ({start}, {end}) is not within the text: need 0 <= start < end <= "
+                             f"{len(self.text)}")
         first = bisect_right(self._starts, start) - 1
         last = bisect_right(self._starts, end - 1) - 1
         _, low, high, plain = self._runs[first]

@@ -93,3 +93,4 @@ def _full_texts(folder: Path, ids: set[str]) -> dict[str, str]:
                 raise BadInput(f"{path} has more than {LARGEST_TEXT // 2**20} MB")
             texts[path.stem] = data.decode("utf-8", "replace")
     return texts
+
