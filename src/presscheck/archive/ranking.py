@@ -32,7 +32,7 @@ FLOOR = 0.1
 """What an old mark counts at least."""
 STAR = 2.0
 C = 1.0
-TERMS, VECTOR, NAMED = 4.0, 1.0, 1.0
+TERMS, VECTOR, NAMED = 4.0, 1.0, 0.3
 """What each kind of feature is multiplied by, since one regularisation serves them all."""
 SAMPLE = 2000
 """Papers of the archive that mine are told from."""
