@@ -183,14 +183,14 @@ def _extras() -> Iterator[Line]:
         package = re.match(r"[A-Za-z0-9._-]+", one)
         if extra and package:
             wanted.setdefault(extra[1], []).append(package[0])
-    for extra, packages in wanted.items():
+    for name, packages in wanted.items():
         missing = [package for package in packages if not _is_installed(package)]
         if missing:
-            hint = f"`pip install 'presscheck[{extra}]'`"
+            hint = f"`pip install 'presscheck[{name}]'`"
             said = f"not installed: {', '.join(missing)}"
-            yield Line(area="extras", name=extra, state="off", said=said, hint=hint)
+            yield Line(area="extras", name=name, state="off", said=said, hint=hint)
         else:
-            yield Line(area="extras", name=extra, state="ok", said=", ".join(packages))
+            yield Line(area="extras", name=name, state="ok", said=", ".join(packages))
 
 
 def _is_installed(package: str) -> bool:
