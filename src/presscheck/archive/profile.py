@@ -33,7 +33,7 @@ _STOP = frozenset(
         "can compared could demonstrate demonstrates despite different do does due during each effective "
         "effectively effectiveness enable enables enabling existing experiments extensive first for "
         "framework from further furthermore has have here how however if improve improves in including into "
-        "introduce is it its key large leading led many may method methods model models more moreover most "
+        "introduce is it its large leading led many may method methods model models more moreover most "
         "much must new no not novel of on only or other our out over paper performance present problem "
         "propose proposed provide recent remains results show shows significant significantly six so some "
         "state-of-the-art still study substantially such task tasks than that the their them then there "
