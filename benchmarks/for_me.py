@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 
-from presscheck.archive import profile, ranking
+from presscheck.archive import for_me, profile
 from presscheck.archive.reading import Mark
 from presscheck.archive.vectors import paper_text
 from presscheck.digest.fields import fields, table
@@ -118,7 +118,7 @@ class Reader:
         self.read = [n for n in history if draw.random() < (READS if n in wanted else STRAYS)]
         pool = sorted(set(range(len(world.papers))) - set(self.read))
         before = [n for n in pool if world.papers[n].date < world.dates[cut]]
-        self.others = draw.sample(before, min(ranking.SAMPLE, len(before)))
+        self.others = draw.sample(before, min(for_me.SAMPLE, len(before)))
         self.tests = [
             (day, [n in wanted for n in day])
             for day in (world.days[date] for date in world.dates[cut : cut + EDITIONS])
@@ -164,27 +164,27 @@ def ours(drop: Sequence[str] = (), vector: bool = True, terms: bool = True) -> S
         marks = [Mark(paper=world.papers[n], at=f"{world.papers[n].date}T12:00:00Z") for n in reader.read]
         others = [world.papers[n] for n in reader.others]
         # A kind of feature is taken out by its scale; the named ones by name.
-        scales = {"VECTOR": ranking.VECTOR * vector, "TERMS": ranking.TERMS * terms}
+        scales = {"VECTOR": for_me.VECTOR * vector, "TERMS": for_me.TERMS * terms}
         kept = [name not in drop for name in profile.NAMES]
-        scales["NAMED"] = ranking.NAMED * np.array(kept, float)
+        scales["NAMED"] = for_me.NAMED * np.array(kept, float)
 
         def scaled(call: Callable[[], Any]) -> Any:
-            before = {name: getattr(ranking, name) for name in scales}
+            before = {name: getattr(for_me, name) for name in scales}
             for name, value in scales.items():
-                setattr(ranking, name, value)
+                setattr(for_me, name, value)
             try:
                 return call()
             finally:
                 for name, value in before.items():
-                    setattr(ranking, name, value)
+                    setattr(for_me, name, value)
 
         taste = scaled(
-            lambda: ranking.learn(marks, world.vectors[reader.read], others, world.vectors[reader.others])
+            lambda: for_me.learn(marks, world.vectors[reader.read], others, world.vectors[reader.others])
         )
 
         def scores(day: Sequence[int]) -> np.ndarray:
             papers = [world.papers[n] for n in day]
-            ranked = scaled(lambda: ranking.rank(taste, papers, world.vectors[list(day)]))
+            ranked = scaled(lambda: for_me.rank(taste, papers, world.vectors[list(day)]))
             by_id = {one.paper.id: one.logit for one in ranked}
             return np.array([by_id[paper.id] for paper in papers])
 
@@ -319,7 +319,7 @@ def tune(world: World, seeds: Sequence[int]) -> None:
         key = str(setting)
         if key not in known:
             for name, one in setting.items():
-                setattr(ranking, name, one)
+                setattr(for_me, name, one)
             found = run(world, {"presscheck": ours()}, KINDS, seeds)
             by_kind = [float(np.mean(found[kind, "presscheck", "nDCG@10"])) for kind in KINDS]
             known[key] = float(np.mean(by_kind))

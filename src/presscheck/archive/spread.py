@@ -275,7 +275,9 @@ def _cluster(workers: int) -> Iterator[None]:
         return
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
-    local: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers, "include_dashboard": False}
+    local: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False}
+    if os.environ.get("RAY_ADDRESS"):
+        local = {}  # a running cluster says itself what it has
     try:
         ray.init(runtime_env={"env_vars": threads}, log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:

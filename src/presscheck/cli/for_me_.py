@@ -9,7 +9,7 @@ import click
 from presscheck.errors import BadInput
 
 if TYPE_CHECKING:
-    from presscheck.archive.ranking import Ranked, Reasons, Taste
+    from presscheck.archive.for_me import Ranked, Reasons, Taste
     from presscheck.papers.library import Library
     from presscheck.types import Day
 
@@ -43,7 +43,7 @@ def command(date: str, paths: tuple[str, ...], explain: bool, limit: int | None,
     presscheck for-me 2024-07-31 --explain
     """  # noqa: D301 - \b is click's mark for "do not rewrap"
     from presscheck.archive.at_hand import sample
-    from presscheck.archive.ranking import SAMPLE, learn, rank
+    from presscheck.archive.for_me import SAMPLE, learn, rank
     from presscheck.archive.reading import Reading
     from presscheck.archive.vectors import paper_vectors
     from presscheck.cli.edition_print import progress, warn
@@ -119,9 +119,9 @@ def _day_of(date: str, paths: tuple[str, ...], library: Library) -> Day:
 
 
 def _print(place: int, one: Ranked, taste: Taste, vector: Any, explain: bool, as_json: bool) -> None:
-    from presscheck.archive import ranking
+    from presscheck.archive import for_me
 
-    reasons = ranking.explain(taste, one.paper, vector) if explain else None
+    reasons = for_me.explain(taste, one.paper, vector) if explain else None
     if as_json:
         import json
 
