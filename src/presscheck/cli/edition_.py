@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,7 +163,7 @@ def _against(files: tuple[str, ...], paths: tuple[str, ...], date: str, library:
 
 def _one_day(
     date: str, paths: tuple[str, ...], order: Order, library: Library, client: Client
-) -> Iterator[Built]:
+) -> Generator[Built]:
     """The edition of one day, or the shipped ones where there is no network for the newest."""
     from presscheck.edition.build import build_day, build_edition
     from presscheck.edition.shipped import shipped_dates
@@ -248,7 +249,7 @@ def _joined(days: list[Day]) -> Day:
     )
 
 
-def _all_days(paths: tuple[str, ...], order: Order, library: Library) -> Iterator[Built]:
+def _all_days(paths: tuple[str, ...], order: Order, library: Library) -> Generator[Built]:
     """An edition for every day that the files hold, on all cores, with a progress bar."""
     from presscheck.edition.build import build_days
     from presscheck.papers.spool import Spool
@@ -266,7 +267,8 @@ def _all_days(paths: tuple[str, ...], order: Order, library: Library) -> Iterato
         dates = spool.dates()
         if not dates:
             raise BadInput(f"no paper of {', '.join(paths)} says which day's list it was on")
-        with progress("editions", len(dates)) as advance:
-            for built in build_days(spool.days(", ".join(Path(path).name for path in paths)), order):
+        days = spool.days(", ".join(Path(path).name for path in paths))
+        with progress("editions", len(dates)) as advance, contextlib.closing(build_days(days, order)) as all_built:
+            for built in all_built:
                 advance()
                 yield built
