@@ -1,12 +1,14 @@
 """What a language model writes, and what of it is printed, over real abstracts: ``benchmarks/write.md``.
 
-    python benchmarks/write.py --papers FILE.jsonl.gz --model MODEL.gguf [--count 50] [--serve] [--output FILE]
+    python benchmarks/write.py --papers FILE.jsonl.gz --model MODEL.gguf [--count 50] [--serve]
+                               [--keep DIR] [--output FILE]
 
 Takes papers spread evenly over the file and writes each with a model in a GGUF file, in
 this process or with ``--serve`` through llama.cpp's OpenAI-protocol server on a free port
 of this machine. Every finished entry is then checked anew, alone and in a digest of all
-of them, against the papers as they are published. Exits with 1 if one printed statement
-is not supported.
+of them, against the papers as they are published. With ``--keep`` answers and ledger are
+kept in a folder, as an edition keeps them, and a run that was stopped goes on with its
+seconds. Exits with 1 if one printed statement is not supported.
 """
 
 from __future__ import annotations
@@ -47,20 +49,22 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=300, help="tokens of an answer")
     parser.add_argument("--rounds", type=int, default=1, help="of repair")
     parser.add_argument("--serve", action="store_true", help="through the server instead of in process")
+    parser.add_argument("--keep", type=Path, help="folder of the answers and the ledger")
     parser.add_argument("--output", type=Path, help="a page in Markdown; else it is printed")
     given = parser.parse_args()
     papers = read(given.papers, given.count)
     languages: list[Language] = given.languages.split(",")
     model, held = _model(given.model, given.serve)
-    writer = ModelWriter(model, glossary=ours(), answers=Answers(None), most=given.most, rounds=given.rounds)
-    ledger = Ledger(None, "benchmark", model)
+    answers = Answers(given.keep and given.keep / "answers")
+    writer = ModelWriter(model, glossary=ours(), answers=answers, most=given.most, rounds=given.rounds)
+    ledger = Ledger(given.keep and given.keep / "ledger.json", "benchmark", model)
     seconds: list[float] = []
     entries: list[Entry] = []
     for number, paper in enumerate(papers, start=1):
         print(f"{number} of {len(papers)}: {paper.id}", file=sys.stderr, flush=True)
-        begun = time.perf_counter()
+        before, begun = ledger.seconds_of(paper.id), time.perf_counter()
         entries += writer.write_all([paper], languages, ["detailed"], ledger).entries
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(before + time.perf_counter() - begun)
     load_now = os.getloadavg()[2]
     model.close()
     del held

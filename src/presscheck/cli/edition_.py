@@ -268,7 +268,8 @@ def _all_days(paths: tuple[str, ...], order: Order, library: Library) -> Generat
         if not dates:
             raise BadInput(f"no paper of {', '.join(paths)} says which day's list it was on")
         days = spool.days(", ".join(Path(path).name for path in paths))
-        with progress("editions", len(dates)) as advance, contextlib.closing(build_days(days, order)) as all_built:
-            for built in all_built:
+        building = build_days(days, order)
+        with progress("editions", len(dates)) as advance, contextlib.closing(building):
+            for built in building:
                 advance()
                 yield built
