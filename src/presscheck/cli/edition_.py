@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -172,7 +173,7 @@ def _against(files: tuple[str, ...], paths: tuple[str, ...], date: str, library:
 
 def _one_day(
     date: str, paths: tuple[str, ...], order: Order, library: Library, client: Client
-) -> Iterator[Built]:
+) -> Generator[Built]:
     """The edition of one day, or the shipped ones where there is no network for the newest."""
     from presscheck.edition.build import build_day, build_edition
     from presscheck.edition.shipped import shipped_dates
@@ -260,7 +261,7 @@ def _joined(days: list[Day]) -> Day:
 
 def _all_days(
     paths: tuple[str, ...], order: Order, library: Library, on: Literal["local", "ray"]
-) -> Iterator[Built]:
+) -> Generator[Built]:
     """An edition for every day that the files hold, on all cores, with a progress bar."""
     import functools
 
@@ -280,15 +281,15 @@ def _all_days(
         dates = spool.dates()
         if not dates:
             raise BadInput(f"no paper of {', '.join(paths)} says which day's list it was on")
-        with progress("editions", len(dates)) as advance:
-            days = spool.days(", ".join(Path(path).name for path in paths))
-            if on == "ray":
-                from presscheck.archive.spread import map_items
+        days = spool.days(", ".join(Path(path).name for path in paths))
+        if on == "ray":
+            from presscheck.archive.spread import map_items
 
-                spread = functools.partial(map_items, on="ray", workers=os.cpu_count() or 1, batch=1)
-                made = build_spread(days, order, spread)
-            else:
-                made = build_days(days, order)
-            for built in made:
+            spread = functools.partial(map_items, on="ray", workers=os.cpu_count() or 1, batch=1)
+            building = build_spread(days, order, spread)
+        else:
+            building = build_days(days, order)
+        with progress("editions", len(dates)) as advance, contextlib.closing(building):
+            for built in building:
                 advance()
                 yield built

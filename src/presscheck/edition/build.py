@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -134,7 +135,7 @@ def write_days(
     return [msgspec.json.encode(annotate(assemble(day, languages, styles))) for day in days]
 
 
-def build_spread(days: Iterable[Day], order: Order, spread: Spread) -> Iterator[Built]:
+def build_spread(days: Iterable[Day], order: Order, spread: Spread) -> Generator[Built]:
     """Write many days elsewhere and publish them here, so that workers need no folder in common.
 
     Args:
@@ -160,7 +161,7 @@ def build_spread(days: Iterable[Day], order: Order, spread: Spread) -> Iterator[
             yield known or _publish(msgspec.json.decode(next(made), type=Edition), order)
 
 
-def build_days(days: Iterable[Day], order: Order, workers: int | None = None) -> Iterator[Built]:
+def build_days(days: Iterable[Day], order: Order, workers: int | None = None) -> Generator[Built]:
     """Write and publish many days on all cores, in flat memory.
 
     At most two days a worker are under way, so a long archive streams through.
@@ -188,7 +189,8 @@ def build_days(days: Iterable[Day], order: Order, workers: int | None = None) ->
     waiting: deque[Future[Built]] = deque()
     try:
         for day in days:
-            waiting.append(pool.submit(build_day, day, order))
+            with no_interrupt():  # this is where workers are started
+                waiting.append(pool.submit(build_day, day, order))
             if len(waiting) >= 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -197,14 +199,27 @@ def build_days(days: Iterable[Day], order: Order, workers: int | None = None) ->
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_thread() -> None:
-    """A worker has one core; Ctrl-C is the parent's to handle, after the day in work."""
+@contextmanager
+def no_interrupt() -> Iterator[None]:
+    """Put Ctrl-C off; a process that is started meanwhile never gets it, and what it asks for comes after.
+
+    A terminal sends it to all processes: a worker that had not yet come to ignore it
+    would die with a traceback, and take the pool with it.
+    """
     import signal
 
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _one_thread() -> None:
+    """A worker has one core; Ctrl-C is the parent's to handle, after the day in work."""
     from presscheck.digest.vectors import use_threads
 
     use_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _built(edition: Edition, files: Sequence[Path], *, again: bool = False) -> Built:
