@@ -422,3 +422,18 @@ def test_random_channels_differ_by_seed_and_not_by_keys():
     one, two = (top_channels(channel_scores(queries, keys, criterion="random", seed=s), 0.5) for s in (0, 1))
     assert not torch.equal(one, two)
     assert all(len(set(row)) == 8 for row in itertools.chain(*one.tolist()))
+
+
+def test_the_readmes_example_runs_on_a_users_model(capsys):
+    """The first block of code of the README, on a model and inputs made here."""
+    import re
+    from importlib.resources import files
+
+    readme = (files("presscheck.systems.think") / "README.md").read_text("utf-8")
+    code = re.search(r"```python\n(.*?)```", readme, re.DOTALL).group(1)
+    inputs = {"input_ids": prompt(120), "attention_mask": torch.ones(1, 120, dtype=torch.long)}
+    exec(code, {"model": tiny_llama(), "inputs": inputs})
+    full = 2 * 2 * 2 * 139 * 16 * 4
+    shown = capsys.readouterr().out
+    assert int(shown.split()[0].replace(",", "")) < full
+    assert "tokens" in shown

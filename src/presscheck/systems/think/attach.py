@@ -43,7 +43,7 @@ def think(
         cache: One of an earlier block, to go on with.
 
     Yields:
-        The cache, to be given to ``model(..., past_key_values=cache)`` or ``model.generate``.
+        The cache, to be given to ``model(..., cache=cache)`` or ``model.generate``.
 
     Raises:
         TypeError: if both `config` and keywords are given, or `model` is no such model.
