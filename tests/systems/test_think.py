@@ -431,9 +431,9 @@ def test_the_readmes_example_runs_on_a_users_model(capsys):
 
     readme = (files("presscheck.systems.think") / "README.md").read_text("utf-8")
     code = re.search(r"```python\n(.*?)```", readme, re.DOTALL).group(1)
-    inputs = {"input_ids": prompt(120), "attention_mask": torch.ones(1, 120, dtype=torch.long)}
+    inputs = {"input_ids": prompt(400), "attention_mask": torch.ones(1, 400, dtype=torch.long)}
     exec(code, {"model": tiny_llama(), "inputs": inputs})
-    full = 2 * 2 * 2 * 139 * 16 * 4
+    full = 2 * 2 * 2 * 419 * 16 * 4
     shown = capsys.readouterr().out
     assert int(shown.split()[0].replace(",", "")) < full
     assert "tokens" in shown
