@@ -292,7 +292,8 @@ def figure(record: Any) -> Any:
             math.exp(sum(map(math.log, metrics[metric])) / len(metrics[metric]))
             for metric in ("kv_bytes", "perplexity")
         ]
-        axes.plot(at[0] / 1e6, at[1], "o" if "think" in name else "s", color="C0" if "think" in name else "0.5")
+        marker, colour = ("o", "C0") if "think" in name else ("s", "0.5")
+        axes.plot(at[0] / 1e6, at[1], marker, color=colour)
         axes.annotate(name, (at[0] / 1e6, at[1]), xytext=(4, 3), textcoords="offset points", fontsize=7)
     axes.set(xlabel="cache (MB)", ylabel="perplexity", yscale="log")
     axes.minorticks_off()
