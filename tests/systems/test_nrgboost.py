@@ -12,7 +12,12 @@ from scipy import stats
 from presscheck.systems.nrgboost import NRGBoost, reference
 from presscheck.systems.nrgboost.binning import Binner
 from presscheck.systems.nrgboost.boosting import (
-    Pool, boost_once, leaf_values, likelihood_gain, line_search, survivors,
+    Pool,
+    boost_once,
+    leaf_values,
+    likelihood_gain,
+    line_search,
+    survivors,
 )  # fmt: skip
 from presscheck.systems.nrgboost.ensemble import Ensemble, log_normalise, start_marginals
 from presscheck.systems.nrgboost.grow import best_split, grow_tree

@@ -238,7 +238,7 @@ class Binner:
                 )
             else:
                 series = pd.Series(np.array(column.levels, dtype=object)[code])
-                out[column.name] = series.astype(column.dtype)  # type: ignore[call-overload]
+                out[column.name] = series.astype(column.dtype)
         return pd.DataFrame(out)
 
     @property

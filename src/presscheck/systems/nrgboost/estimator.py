@@ -41,7 +41,7 @@ def bin_values(column: Column) -> Floats:
 def point_prediction(probabilities: Floats, column: Column) -> NDArray[Any]:
     """(N,) the mean of a numeric column, the likeliest level of a categorical one."""
     if column.kind == "numeric":
-        return probabilities @ bin_values(column)  # type: ignore[no-any-return]
+        return probabilities @ bin_values(column)
     levels = np.empty(len(column.levels), dtype=object)
     levels[:] = column.levels
     picked = levels[np.argmax(probabilities, axis=1)]
@@ -68,7 +68,7 @@ def quantiles(probabilities: Floats, column: Column, q: Floats) -> Floats:
     return out
 
 
-class NRGBoost(BaseEstimator):  # type: ignore[misc]
+class NRGBoost(BaseEstimator):
     """One model of all columns: predicts any of them, scores rows, draws rows.
 
     Args:
@@ -258,7 +258,7 @@ class NRGBoost(BaseEstimator):  # type: ignore[misc]
         d = self.binner_.index(column)
         codes = self._encode(X, ignore=column)
         rng = np.random.default_rng(0)
-        return np.exp(marginal.log_conditional(self.model_, codes, d, rng, rounds))  # type: ignore[no-any-return]
+        return np.exp(marginal.log_conditional(self.model_, codes, d, rng, rounds))
 
     def predict(self, X: Any, column: Hashable, n_rounds: int | None = None) -> NDArray[Any]:
         """(N,) mean of a numeric column, likeliest level of another; see `predict_proba`."""
@@ -430,7 +430,8 @@ class _Validation:
             self.codes = marginal.fill_start(self.model, self.codes, rng)
         rows = len(self.codes)
         self.logits = {d: np.tile(np.log(self.model.marginals[d]), (rows, 1)) for d in dims}
-        self.losses, self.gains, self.best = [self._loss()], [], 0
+        self.losses, self.best = [self._loss()], 0
+        self.gains: list[float] = []
 
     def _loss(self) -> float:
         total = 0.0

@@ -19,7 +19,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def lowest_bit(typingctx: Any, word: Any) -> Any:
     """Index of the lowest set bit of a non-zero uint64."""
 

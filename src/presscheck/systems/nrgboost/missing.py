@@ -18,7 +18,7 @@ SWEEPS, BURN_IN = 120, 20
 
 
 def log_sum_exp(logits: NDArray[np.float64]) -> float:
-    """log sum exp of all entries."""
+    """Log sum exp of all entries."""
     top = float(logits.max())
     return top + float(np.log(np.exp(logits - top).sum()))
 
@@ -60,7 +60,7 @@ def log_conditional(
             rows[:, missing] = listed
             rows[:, column] = 0
             joint = model.tree_slices(rows, column, 0, rounds) + np.log(model.marginals[column])
-            joint += sum(np.log(model.marginals[d])[rows[:, d]] for d in missing)[:, None]
+            joint += sum((np.log(model.marginals[d])[rows[:, d]] for d in missing), np.zeros(len(rows)))[:, None]
             top = joint.max()
             with np.errstate(divide="ignore"):
                 out[i] = log_normalise((top + np.log(np.exp(joint - top).sum(axis=0)))[None])[0]
@@ -75,7 +75,11 @@ def log_conditional(
 
 
 def energies(
-    model: Ensemble, codes: NDArray[np.int16], rng: np.random.Generator, draws: int = 1024, rounds: int | None = None
+    model: Ensemble,
+    codes: NDArray[np.int16],
+    rng: np.random.Generator,
+    draws: int = 1024,
+    rounds: int | None = None,
 ) -> NDArray[np.float64]:
     """(N,) log density of the cells that are there, up to the model's one constant.
 

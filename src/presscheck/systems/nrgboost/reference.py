@@ -63,7 +63,7 @@ def best_ordered_split(
     best = (0.0, 0)
     for t in range(1, len(p)):
         P, Q = np.array([p[:t].sum(), p[t:].sum()]), np.array([q[:t].sum(), q[t:].sum()])
-        if (Q > 0).all() and (P <= max_ratio * Q).all():
+        if (Q > 0).all() and (max_ratio * Q >= P).all():
             gain = float((P**2 / Q).sum() - p.sum() ** 2 / q.sum())
             if gain > best[0]:
                 best = (gain, t)
@@ -78,6 +78,6 @@ def best_subset_split(
     for subset in range(1, 2 ** (K - 1)):
         left = np.array([(subset >> v) & 1 for v in range(K)], dtype=bool)
         P, Q = np.array([p[left].sum(), p[~left].sum()]), np.array([q[left].sum(), q[~left].sum()])
-        if (Q > 0).all() and (P <= max_ratio * Q).all():
+        if (Q > 0).all() and (max_ratio * Q >= P).all():
             best = max(best, float((P**2 / Q).sum() - p.sum() ** 2 / q.sum()))
     return best

@@ -67,4 +67,4 @@ def split(name: str, rows: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, 
     held = max(1, int(0.15 * n))
     train, test = order[:n], order[n : n + 1000]
     parts = (train[held:], train[:held], test)
-    return tuple(frame.iloc[part].reset_index(drop=True) for part in parts)  # type: ignore[return-value]
+    return tuple(frame.iloc[part].reset_index(drop=True) for part in parts)
