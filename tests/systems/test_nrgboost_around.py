@@ -10,10 +10,21 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from presscheck.systems.nrgboost import DensityForest, NRGBoostClassifier, NRGBoostRegressor, metrics
 
-QUICK = dict(n_trees=25, max_leaves=16, n_model_samples=1000, n_chains=4, burn_in=3, shrinkage=0.3, max_bins=32, random_state=0)  # noqa: E501
+QUICK = {
+    "n_trees": 25,
+    "max_leaves": 16,
+    "n_model_samples": 1000,
+    "n_chains": 4,
+    "burn_in": 3,
+    "shrinkage": 0.3,
+    "max_bins": 32,
+    "random_state": 0,
+}  # noqa: E501
 
 
-@pytest.mark.parametrize("estimator", [NRGBoostClassifier(**QUICK), NRGBoostRegressor(**QUICK)], ids=["class", "number"])  # noqa: E501
+@pytest.mark.parametrize(
+    "estimator", [NRGBoostClassifier(**QUICK), NRGBoostRegressor(**QUICK)], ids=["class", "number"]
+)  # noqa: E501
 def test_wrappers_pass_scikit_learns_checks(estimator):
     failures = []
     ran = 0
@@ -63,7 +74,7 @@ def test_the_density_forest_is_normalised_and_better_than_uniform(criterion):
     assert np.allclose(given, density[12:18] / density[12:18].sum())
     assert model.score_samples(frame).mean() > np.log(1 / 36) + 0.3
     drawn = model.sample(4000, random_state=1)
-    share = (drawn.groupby(["x", "y"]).size().reindex(pd.MultiIndex.from_frame(cells), fill_value=0) / 4000)
+    share = drawn.groupby(["x", "y"]).size().reindex(pd.MultiIndex.from_frame(cells), fill_value=0) / 4000
     assert np.abs(share.to_numpy() - density).max() < 0.02
 
 
@@ -101,14 +112,16 @@ def test_a_forests_conditional_by_its_published_parameters():
 
     bounds = pd.DataFrame({"tree": [0, 0], "nodeid": [1, 2], "cvg": [0.75, 0.25]})
     normal = pd.DataFrame(
-        {"tree": [0, 0] * 2, "nodeid": [1, 2] * 2, "variable": ["a"] * 2 + ["y"] * 2, "mean": [0.0, 1.0, 5.0, 9.0],
-         "sd": [1.0, 1.0, 0.1, 0.1], "min": [-np.inf] * 4, "max": [np.inf] * 4}
+        {"tree": [0, 0] * 2, "nodeid": [1, 2] * 2, "variable": ["a"] * 2 + ["y"] * 2,
+         "mean": [0.0, 1.0, 5.0, 9.0], "sd": [1.0, 1.0, 0.1, 0.1], "min": [-np.inf] * 4, "max": [np.inf] * 4}
     )  # fmt: skip
     forest = SimpleNamespace(
         bnds=bounds, orig_colnames=["a", "y"], factor_cols={"a": False, "y": False}, levels={},
         x_real=pd.DataFrame({"a": [0.0, 1.0], "y": [5.0, 9.0]}),
     )  # fmt: skip
-    given = arf_conditional(forest, {"cnt": normal, "cat": normal[:0]}, pd.DataFrame({"a": [0.5], "y": [0.0]}), "y")
+    given = arf_conditional(
+        forest, {"cnt": normal, "cat": normal[:0]}, pd.DataFrame({"a": [0.5], "y": [0.0]}), "y"
+    )
     assert given[0] == pytest.approx(0.75 * 5 + 0.25 * 9)
 
 

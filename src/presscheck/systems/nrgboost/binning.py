@@ -181,7 +181,9 @@ class Binner:
             try:
                 values = series.to_numpy(np.float64, na_value=np.nan)
             except (TypeError, ValueError) as problem:
-                raise ValueError(f"column {column.name!r} was numeric at fit, got {series.dtype}") from problem
+                raise ValueError(
+                    f"column {column.name!r} was numeric at fit, got {series.dtype}"
+                ) from problem
             if np.isinf(values).any():
                 raise ValueError(f"column {column.name!r} holds infinite values")
             codes[~missing] = np.searchsorted(column.edges, values[~missing], side="right")

@@ -1,7 +1,7 @@
 """NRGBoost: a generative model of a whole table by boosted trees of an energy.
 
-Reference: Bravo, "NRGBoost: Energy-Based Generative Boosted Trees", arXiv 2410.03535 (ICLR 2025). Defaults are
-those of the authors' package. Differences: missing cells are marginalised, in training by drawing them anew
+Reference: Bravo, "NRGBoost: Energy-Based Generative Boosted Trees", arXiv 2410.03535 (ICLR 2025). Defaults
+are those of the authors' package. Differences: missing cells are marginalised, in training by drawing them anew
 each round from the model given the row's other cells; numeric predictions use in-bin means; the whole
 conditional is available; categories may be up to 4096.
 Shapes: N rows, D columns, K values of the column asked for.
@@ -248,8 +248,8 @@ class NRGBoost(BaseEstimator):
     def predict_proba(self, X: Any, column: Hashable, n_rounds: int | None = None) -> Floats:
         """(N, K) probability of each bin or level of a column given the others.
 
-        The column's own cells are not read and it may be absent; other missing cells are marginalised, exactly
-        while their combinations number at most 4096.
+        The column's own cells are not read and it may be absent; other missing cells are marginalised,
+        exactly while their combinations number at most 4096.
 
         Raises:
             ValueError: on an unknown column or category, infinite values, or n_rounds out of range.
@@ -369,7 +369,9 @@ class NRGBoost(BaseEstimator):
             if code == MISSING:
                 raise ValueError(f"the condition on {name!r} is missing or unknown: leave it out instead")
             state[:, d], fixed[:, d] = code, True
-        codes = self.model_.gibbs(state, n_steps, rng, fixed=fixed, rounds=rounds, threads=self._threads)[:, 0]
+        codes = self.model_.gibbs(state, n_steps, rng, fixed=fixed, rounds=rounds, threads=self._threads)[
+            :, 0
+        ]
         rows = self.binner_.decode(codes, rng)
         for name, value in (conditions or {}).items():
             if self.binner_.columns[self.binner_.index(name)].kind == "numeric":

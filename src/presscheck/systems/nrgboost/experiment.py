@@ -48,10 +48,12 @@ class Size:
 
 SIZES = {
     "smoke": Size(("wine",), 100, 6, 8, 500, 2, 5, 40, 2, ("wine",), 4, 500, 5),
-    "quick": Size(("concrete", "churn", "diamonds"), 1500, 50, 64, 4000, 10, 20, 300, 15, ("concrete",), 20, 4000, 30),
+    "quick": Size(
+        ("concrete", "churn", "diamonds"), 1500, 50, 64, 4000, 10, 20, 300, 15, ("concrete",), 20, 4000, 30
+    ),
     "full": Size(
-        ("concrete", "churn", "credit", "diamonds"), 4000, 200, 64, 8000, 20, 30, 500, 30, ("concrete", "churn"), 60,
-        8000, 60,
+        ("concrete", "churn", "credit", "diamonds"), 4000, 200, 64, 8000, 20, 30, 500, 30,
+        ("concrete", "churn"), 60, 8000, 60,
     ),
 }  # fmt: skip
 WARMUP = {"smoke": 0, "quick": 0, "full": 0}
@@ -173,7 +175,9 @@ def arms(run: Run) -> dict[str, Arm]:
                 (f"seconds_{name}", seconds, "s"),
                 (f"rounds_{name}", float(model.best_iteration_), "1"),
             ]
-            took, rows = run.time(partial(model.sample, size.drawn, n_steps=size.sweeps, random_state=seed + 1))
+            took, rows = run.time(
+                partial(model.sample, size.drawn, n_steps=size.sweeps, random_state=seed + 1)
+            )
             out += sampling(name, test, rows)
             out.append((f"sample_{name}", took, "s"))
             closeness = metrics.dcr(rows, train, test)
@@ -236,8 +240,8 @@ def arms(run: Run) -> dict[str, Arm]:
     shared = {"rows": size.rows, "drawn": size.drawn}
     tables = list(size.tables)
     official = {
-        "tables": list(size.equal_tables), "rows": size.rows, "trees": size.equal_trees, "leaves": size.leaves,
-        "pool": size.equal_pool, "burn_in": size.burn_in, "threads": threads(),
+        "tables": list(size.equal_tables), "rows": size.rows, "trees": size.equal_trees,
+        "leaves": size.leaves, "pool": size.equal_pool, "burn_in": size.burn_in, "threads": threads(),
     }  # fmt: skip
     peers: dict[str, Arm] = {
         "official": Peer("nrgboost", f"{PEERS}:official", official),
@@ -265,7 +269,6 @@ def left_out(peer: str) -> Arm:
         raise Unavailable(f"{peer} does not run at this size, which is too short to load it")
 
     return arm
-
 
 
 def compile_kernels() -> None:

@@ -38,6 +38,7 @@ def official(
     """The authors' package at the settings of our `nrgboost-equal`."""
     global _compiled
     import numba
+
     nrgboost = importlib.import_module("nrgboost")
 
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
@@ -110,9 +111,16 @@ def arf_conditional(model: Any, parts: dict[str, Any], rows: pd.DataFrame, targe
 
     def normal(column: str) -> tuple[np.ndarray, ...]:
         table = by_column[column].set_index(["tree", "nodeid"]).reindex(key)
-        spread = np.maximum(table["sd"].fillna(0).to_numpy(), 1e-3 * max(float(model.x_real[column].std()), 1e-9))
+        spread = np.maximum(
+            table["sd"].fillna(0).to_numpy(), 1e-3 * max(float(model.x_real[column].std()), 1e-9)
+        )
         mean = table["mean"].to_numpy()
-        return mean, spread, (table["min"] - mean).to_numpy() / spread, (table["max"] - mean).to_numpy() / spread
+        return (
+            mean,
+            spread,
+            (table["min"] - mean).to_numpy() / spread,
+            (table["max"] - mean).to_numpy() / spread,
+        )
 
     def levels(column: str) -> np.ndarray:
         table = shares[column].drop_duplicates(["tree", "nodeid", "value"])

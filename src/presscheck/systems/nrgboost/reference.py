@@ -44,7 +44,7 @@ def gibbs(
     state: NDArray[np.int16],
     uniforms: NDArray[np.float64],
 ) -> NDArray[np.int16]:
-    """States (sweeps, D) of one chain from state (D,), by inverting the conditional's distribution function."""
+    """States (sweeps, D) of one chain from state (D,), each draw by inverting the conditional."""
     x = state.copy()
     out = []
     for sweep in uniforms:
@@ -56,9 +56,7 @@ def gibbs(
     return np.array(out)
 
 
-def best_ordered_split(
-    p: NDArray[np.float64], q: NDArray[np.float64], max_ratio: float
-) -> tuple[float, int]:
+def best_ordered_split(p: NDArray[np.float64], q: NDArray[np.float64], max_ratio: float) -> tuple[float, int]:
     """(gain, threshold) of the best legal split of one ordered column with masses p, q (K,) in a leaf."""
     best = (0.0, 0)
     for t in range(1, len(p)):
@@ -70,9 +68,7 @@ def best_ordered_split(
     return best
 
 
-def best_subset_split(
-    p: NDArray[np.float64], q: NDArray[np.float64], max_ratio: float
-) -> float:
+def best_subset_split(p: NDArray[np.float64], q: NDArray[np.float64], max_ratio: float) -> float:
     """Gain of the best legal split of one unordered column, over all 2^(K-1) - 1 subsets."""
     best, K = 0.0, len(p)
     for subset in range(1, 2 ** (K - 1)):
