@@ -7,6 +7,7 @@ predictions with its attention computed so. `seconds` is what emulation costs; n
 from __future__ import annotations
 
 import functools
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from . import measures
 from .attention import LMulAttention, attention_by, linears_by
 from .energy import energy_report, saving
 from .schemes import SCHEMES, Scheme
+from .sentences import cosine_error
 from .training import rounded_sums, validation_loss
 
 MODELS = True
@@ -132,6 +134,10 @@ class _Bench:
         yield from self._predictions(ids, reference, scheme, run, linears=False)
         if self.size.needle and name in PASSKEY and self.lm.tokenizer is not None:
             yield "passkey", self._passkey(scheme, seed), "1"
+            sentences = random.Random(seed).sample(language.prose().split("\n\n"), 24)
+            error = cosine_error(scheme.matmul, sentences)
+            if error is not None:
+                yield "cosine_error", error, "1"
 
     def everywhere(self, scheme: Scheme, run: Run, seed: int) -> Iterator[Reading]:
         """The model with its attention and all linear layers computed by a scheme."""
