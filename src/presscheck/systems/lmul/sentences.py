@@ -28,12 +28,12 @@ def encoder() -> tuple[Any, Any] | None:
         return None
     folder = str(Path(spec.origin).with_name("model"))
     showed = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     finally:
         if showed:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()
