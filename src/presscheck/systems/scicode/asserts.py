@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .compare import SAME, WRONG_ANSWER, WRONG_TYPE, Comparison, compare
+from .wire import Opaque
 
 COMPARATORS = {
     "np.allclose",
@@ -248,7 +249,11 @@ class _Judge:
             case ast.Constant():
                 return node.value
             case ast.Name():
-                return self.names[node.id]
+                found = self.names[node.id]
+                if isinstance(found, Opaque):
+                    self.failed = Comparison(False, WRONG_TYPE, f"{found!r} is no value")
+                    raise TypeError(self.failed.detail)
+                return found
             case ast.BoolOp(op=ast.And()):
                 return all(self.truth(one) for one in node.values)
             case ast.BoolOp():
