@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - code in strings, tables of cases
 """Problems, prompts, tests in two halves, grading, reports."""
 
 from __future__ import annotations
@@ -108,7 +109,10 @@ def test_a_line_separator_inside_text_does_not_end_a_line(tmp_path: Path) -> Non
         ([problem_row("1", [step_row("1.1"), step_row("1.3")])], "step 1.2 is missing"),
         ([problem_row("1", [step_row("2.1")])], "problem 1: step 2.1 belongs to another"),
         ([problem_row("1", [step_row("1.1", step_number=1.1)])], "problem 1: step number must be text"),
-        ([problem_row("1", [step_row("1.1", function_header="x = 1")])], "step 1.1 has neither def nor class"),
+        (
+            [problem_row("1", [step_row("1.1", function_header="x = 1")])],
+            "step 1.1 has neither def nor class",
+        ),
         ([problem_row("1", [step_row("1.1", test_cases=[])])], "step 1.1 has no test"),
         ([problem_row("1", [])], "at least one step"),
         ([problem_row("1", [step_row("1.1")])] * 2, "problem 1 comes twice"),
@@ -133,7 +137,10 @@ def test_an_unknown_step_is_named() -> None:
     ("header", "name"),
     [
         ("def f(x):\n    '''It calls def g(x) inside.'''", "f"),
-        ("class Maxwell:\n    '''With def step(x) in its text.'''\n    def __init__(self):\n        pass", "Maxwell"),
+        (
+            "class Maxwell:\n    '''With def step(x) in its text.'''\n    def __init__(self):\n        pass",
+            "Maxwell",
+        ),
         ("class Wave(object):\n    def __init__(self, n):", "Wave"),
         ("import numpy\n\ndef g(x,\n      y=2):", "g"),
         ("def broken(x:\n", "broken"),
@@ -172,9 +179,18 @@ def test_a_template_without_the_step_is_refused() -> None:
     ("reply", "code"),
     [
         ("```python\ndef f(x):\n    return 1\n```", "def f(x):\n    return 1"),
-        ("A draft:\n```python\ndef f(x):\n    return 1\n```\nBetter:\n```py\ndef f(x):\n    return 2\n```", "def f(x):\n    return 2"),  # noqa: E501
-        ("```python\ndef f(x):\n    return 1\n```\nUse:\n```python\nprint(f(2))\n```", "def f(x):\n    return 1"),
-        ("```python\ndef h():\n    return 3\n```\nand\n```python\ndef f(x):\n    return h()\n```", "def h():\n    return 3\n\n\ndef f(x):\n    return h()"),  # noqa: E501
+        (
+            "A draft:\n```python\ndef f(x):\n    return 1\n```\nBetter:\n```py\ndef f(x):\n    return 2\n```",
+            "def f(x):\n    return 2",
+        ),
+        (
+            "```python\ndef f(x):\n    return 1\n```\nUse:\n```python\nprint(f(2))\n```",
+            "def f(x):\n    return 1",
+        ),
+        (
+            "```python\ndef h():\n    return 3\n```\nand\n```python\ndef f(x):\n    return h()\n```",
+            "def h():\n    return 3\n\n\ndef f(x):\n    return h()",
+        ),
         ("```\ndef f(x):\n    return 1\n", "def f(x):\n    return 1"),
         ("def f(x):\n    return 1\n", "def f(x):\n    return 1"),
         ("```bash\nls\n```", None),
@@ -231,8 +247,18 @@ def test_gold_mode_without_gold_names_problem_and_step() -> None:
         ("assert abs(f() - target) < 1e-3", 1.0004, 1.0, True),
         ("tol = 1e-3\nassert abs(f() - target) < tol", 1.1, 1.0, False),
         ("assert np.max(np.abs(f() - target)) <= 1e-3", np.zeros((1, 2)), np.zeros((2, 1)), False),
-        ("from scicode.compare.cmp import cmp_tuple_or_list\nassert cmp_tuple_or_list(f(), target)", (1, [2.0]), (1, [2.0]), True),  # noqa: E501
-        ("from scicode.compare.cmp import are_dicts_close\nassert are_dicts_close(f(), target)", {"a": 1}, {"a": 2}, False),  # noqa: E501
+        (
+            "from scicode.compare.cmp import cmp_tuple_or_list\nassert cmp_tuple_or_list(f(), target)",
+            (1, [2.0]),
+            (1, [2.0]),
+            True,
+        ),
+        (
+            "from scicode.compare.cmp import are_dicts_close\nassert are_dicts_close(f(), target)",
+            {"a": 1},
+            {"a": 2},
+            False,
+        ),
         ("assert not np.allclose(f(), target)", 1.0, 2.0, True),
         ("np.testing.assert_allclose(f(), target, atol=0.1)", 1.05, 1.0, True),
         ("assert np.isclose(f(), target)", np.ones(2), 1.0, False),
@@ -340,7 +366,12 @@ def test_a_given_class_stays_whole_and_the_problem_can_be_solved() -> None:
     ],
 )  # fmt: skip
 def test_the_kind_of_failure(code: str | None, kind: str) -> None:
-    [problem] = load(problem_row("1", [step_row("1.1", test_cases=["assert f(2.0) == target", "assert np.allclose(f(2.0), target)"])]))  # noqa: E501
+    [problem] = load(
+        problem_row(
+            "1",
+            [step_row("1.1", test_cases=["assert f(2.0) == target", "assert np.allclose(f(2.0), target)"])],
+        )
+    )
     verdict = grader(MemoryTargets({"1.1": [2.0, 2.0]})).step(problem, problem.steps[0], code)
     assert (verdict.passed, verdict.kind) == (False, kind), verdict
 
@@ -348,8 +379,10 @@ def test_the_kind_of_failure(code: str | None, kind: str) -> None:
 @needs_sandbox
 def test_a_name_of_the_solution_does_not_stand_in_for_numpy() -> None:
     """`np` in a test is NumPy even if the solution has made it something else."""
-    [problem] = load(problem_row("1", [step_row("1.1", test_cases=["assert np.allclose(f(np.array([2.0])), target)"])]))  # noqa: E501
-    code = "class np:\n    array = staticmethod(lambda x: x)\n    allclose = staticmethod(lambda *a: True)\ndef f(x):\n    return type(x).__name__\n"  # noqa: E501
+    [problem] = load(
+        problem_row("1", [step_row("1.1", test_cases=["assert np.allclose(f(np.array([2.0])), target)"])])
+    )
+    code = "class np:\n    array = staticmethod(lambda x: x)\n    allclose = staticmethod(lambda *a: True)\ndef f(x):\n    return type(x).__name__\n"
     verdict = grader(MemoryTargets({"1.1": ["list"]})).step(problem, problem.steps[0], code)
     assert not verdict.passed
 
@@ -357,9 +390,14 @@ def test_a_name_of_the_solution_does_not_stand_in_for_numpy() -> None:
 @needs_sandbox
 def test_tests_may_define_helpers_and_share_names() -> None:
     """The second test of a published step often uses what the first one set."""
-    tests = ["def twice(x):\n    return 2 * x\nL = 3.0\nassert f(twice(1.0)) == target", "assert f(L) == target"]
+    tests = [
+        "def twice(x):\n    return 2 * x\nL = 3.0\nassert f(twice(1.0)) == target",
+        "assert f(L) == target",
+    ]
     [problem] = load(problem_row("1", [step_row("1.1", test_cases=tests)]))
-    verdict = grader(MemoryTargets({"1.1": [2.0, 3.0]})).step(problem, problem.steps[0], "def f(x):\n    return x")
+    verdict = grader(MemoryTargets({"1.1": [2.0, 3.0]})).step(
+        problem, problem.steps[0], "def f(x):\n    return x"
+    )
     assert verdict.passed
 
 
@@ -369,7 +407,10 @@ def test_tests_may_define_helpers_and_share_names() -> None:
     [
         ("def f(x):\n    return x", False),
         ("seen = []\ndef f(x):\n    seen.append(x)\n    return x if len(seen) == 1 else -x", True),
-        ("def f(x):\n    return x * (np.random.randint(0, 9, 4) >= 0).all() + (np.random.seed(1) or 0)", False),
+        (
+            "def f(x):\n    return x * (np.random.randint(0, 9, 4) >= 0).all() + (np.random.seed(1) or 0)",
+            False,
+        ),
     ],
 )
 def test_state_that_leaks_between_tests_is_flagged(code: str, differs: bool) -> None:

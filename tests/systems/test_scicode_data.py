@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - code in strings, tables of cases
 """Targets on disk, comparison, and the upstream harness's defects, each shown."""
 
 from __future__ import annotations
@@ -25,13 +26,20 @@ def same(one: Any, other: Any) -> bool:
     if type(one) is not type(other):
         return False
     if sparse.issparse(one):
-        return one.format == other.format and one.shape == other.shape and same(one.toarray(), other.toarray())
+        return (
+            one.format == other.format and one.shape == other.shape and same(one.toarray(), other.toarray())
+        )
     if isinstance(one, np.ndarray):
         nan = one.dtype.kind in "fc"
-        return one.dtype == other.dtype and one.shape == other.shape and np.array_equal(one, other, equal_nan=nan)
+        return (
+            one.dtype == other.dtype
+            and one.shape == other.shape
+            and np.array_equal(one, other, equal_nan=nan)
+        )
     if isinstance(one, dict):
         return len(one) == len(other) and all(
-            same(a, b) and same(one[a], other[b]) for a, b in zip(one, sorted(other, key=list(one).index), strict=True)
+            same(a, b) and same(one[a], other[b])
+            for a, b in zip(one, sorted(other, key=list(one).index), strict=True)
         )
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
@@ -155,7 +163,9 @@ def test_compare(actual: Any, target: Any, differs: str) -> None:
 
 
 def test_broadcasting_and_nan_only_when_asked() -> None:
-    assert compare(1.0, np.ones(3), strict_shape=False) and compare(np.ones((0, 1)), np.ones(3), strict_shape=False)
+    assert compare(1.0, np.ones(3), strict_shape=False) and compare(
+        np.ones((0, 1)), np.ones(3), strict_shape=False
+    )
     assert compare([np.nan, 1.0], np.array([np.nan, 1.0]), equal_nan=True)
     assert compare(1.05, 1.0, rtol=0.1) and not compare(1.05, 1.0, atol=0.01)
 
@@ -230,7 +240,12 @@ def test_the_name_upstream_looks_for_is_not_always_the_one() -> None:
     assert upstream.kept_code(f"{header}\nSCALE = 2", "__init__").startswith("def __init__")  # type: ignore[union-attr]
     with pytest.raises(ValueError, match="neither"):
         upstream.function_name("class Empty:\n    value = 1")
-    row = {"step_number": "62.1", "step_description_prompt": "", "function_header": header, "test_cases": ["assert 1"]}
+    row = {
+        "step_number": "62.1",
+        "step_description_prompt": "",
+        "function_header": header,
+        "test_cases": ["assert 1"],
+    }
     assert load_problems([{"problem_id": "62", "sub_steps": [row]}])[0].steps[0].name == "Maxwell"
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - code in strings, tables of cases
 """The bundled problems against SciPy and closed forms; mutants; simulated solvers; HumanEval."""
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ def _(g: dict[str, Any]) -> None:
 
 def _ising(spins: Any, j: float, h: float) -> float:
     n, m = spins.shape
-    pairs = sum(spins[a, b] * (spins[(a + 1) % n, b] + spins[a, (b + 1) % m]) for a in range(n) for b in range(m))
+    pairs = sum(
+        spins[a, b] * (spins[(a + 1) % n, b] + spins[a, (b + 1) % m]) for a in range(n) for b in range(m)
+    )
     return float(-j * pairs - h * spins.sum())
 
 
@@ -158,9 +161,13 @@ def _(g: dict[str, Any]) -> None:
 
 @check("4.3")
 def _(g: dict[str, Any]) -> None:
-    x = np.array([[a, b, c] for a in (0.2, 1.3) for b in (0.1, 1.2) for c in (0.3, 1.5)]) + 0.05 * RNG.random((8, 3))
+    x = np.array([[a, b, c] for a in (0.2, 1.3) for b in (0.1, 1.2) for c in (0.3, 1.5)]) + 0.05 * RNG.random(
+        (8, 3)
+    )
     forces = g["lj_forces"](x, 3.4, 1.65)
-    slope = np.array([optimize.approx_fprime(x.ravel(), lambda y: g["lj_energy"](y.reshape(8, 3), 3.4, 1.65), 1e-7)])
+    slope = np.array(
+        [optimize.approx_fprime(x.ravel(), lambda y: g["lj_energy"](y.reshape(8, 3), 3.4, 1.65), 1e-7)]
+    )
     closed(forces.ravel(), -slope.ravel(), rtol=1e-4, atol=1e-3)
 
 
@@ -358,13 +365,18 @@ def test_gold_code_passes_the_harness() -> None:
 
 
 def test_every_operator_makes_mutants_and_each_is_one_change() -> None:
-    found = [m for problem in load_mini() for step in problem.steps for m in mutate(step.gold or "", step.number)]
+    found = [
+        m for problem in load_mini() for step in problem.steps for m in mutate(step.gold or "", step.number)
+    ]
     assert {m.operator for m in found} == {
         "swap operator", "drop a term", "off by one", "wrong axis", "sign", "wrong variable"
     }  # fmt: skip
     code = "def f(x):\n    y = x + 2\n    return y"
     texts = {m.code for m in mutate(code)}
-    assert "def f(x):\n    y = x - 2\n    return y" in texts and "def f(x):\n    y = x + 3\n    return y" in texts
+    assert (
+        "def f(x):\n    y = x - 2\n    return y" in texts
+        and "def f(x):\n    y = x + 3\n    return y" in texts
+    )
     assert code not in texts
     assert mutate(code, seed=1) == mutate(code, seed=1) and len(mutate(code, most=2)) == 2
 
@@ -375,7 +387,9 @@ def test_another_way_to_write_the_same_is_equivalent() -> None:
         "step_number": "1.1", "step_description_prompt": "", "function_header": "def f(x):",
         "ground_truth_code": "def f(x):\n    return np.abs(x) + 0.0\n", "test_cases": ["assert f(2.0) == target"],
     }  # fmt: skip
-    [problem] = load_problems([{"problem_id": "1", "required_dependencies": "import numpy as np", "sub_steps": [row]}])
+    [problem] = load_problems(
+        [{"problem_id": "1", "required_dependencies": "import numpy as np", "sub_steps": [row]}]
+    )
     sandbox = Sandbox(Limits(seconds=20.0))
     assert equivalent(problem, problem.steps[0], "def f(x):\n    return np.abs(x) - 0.0\n", sandbox)
     assert not equivalent(problem, problem.steps[0], "def f(x):\n    return np.abs(x) + 0.01\n", sandbox)
