@@ -287,6 +287,11 @@ def test_what_cannot_be_split_is_handed_over() -> None:
         split("assert (")
 
 
+def test_a_method_of_the_solutions_own_class_runs_in_the_child() -> None:
+    """`sum` of a class of the solution's is not NumPy's."""
+    assert "f().sum()" in split("assert f().sum() == target").source
+
+
 def test_a_tolerance_is_not_the_childs_to_choose() -> None:
     """It would else be a name of the child, where a solution can reach it."""
     halves = split("tol = 1e-6\nassert abs(f() - target) < tol")

@@ -152,7 +152,7 @@ class _Splitter(ast.NodeTransformer):
                     raise _Unsplittable
                 return ast.Call(node.func, [go(one) for one in node.args], words)
             case ast.Call(func=ast.Attribute(value=owner, attr=name)) if (
-                name in METHODS and not node.keywords
+                name in METHODS and not node.keywords and _mentions(node, "target")
             ):
                 return ast.Call(ast.Attribute(go(owner), name, ast.Load()), node.args, [])
             case ast.Subscript() if _mentions(node.value, "target") and not _mentions(node.slice, "target"):
