@@ -162,7 +162,7 @@ def test_without_a_script_a_number_leads_to_the_sentence_on_the_papers_page(open
     ("query", "title"),
     [
         ("pruning attention heads", "Larch: Pruning Attention Heads"),
-        ("prun", "Larch: Pruning Attention Heads"),
+        ("quarr", "Quarry: A Benchmark"),
         ("어텐션 헤드를 가지치기", "Larch: Pruning Attention Heads"),
         ("2407.00002", "Quarry: A Benchmark"),
         ("양자화", "Fast Matrix Multiplications for Lookup Table-Quantized LLMs"),

@@ -14,13 +14,21 @@ _SPECIAL = {
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
 
-def bibtex_of(paper: Paper) -> str:
-    """One entry: ``@misc`` with its eprint for a paper of arXiv, else with what is known."""
+def bibtex_of(paper: Paper, most: int | None = None) -> str:
+    """One entry: ``@misc`` with its eprint for a paper of arXiv, else with what is known.
+
+    Args:
+        paper: The paper.
+        most: Authors that are named; the others are ``others``, as BibTeX has it. None names all.
+    """
     fields = [("title", "{" + _tex(paper.title) + "}")]
     if paper.authors:
-        names = (
-            "{" + _tex(author.name) + "}" if author.group else _tex(author.name) for author in paper.authors
-        )
+        names = [
+            "{" + _tex(author.name) + "}" if author.group else _tex(author.name)
+            for author in paper.authors[:most]
+        ]
+        if len(names) < len(paper.authors):
+            names.append("others")
         fields.append(("author", " and ".join(names)))
     if year := _year(paper):
         fields.append(("year", year))

@@ -190,7 +190,7 @@ def paper_files(
             edition.styles,
             item=item,
             article=_articles(alone, [item], len(writers_of(alone)) > 1, "h1")[0][1],
-            bibtex=printable(bibtex),
+            bibtex=printable(bibtex_of(paper, view.OPEN_AUTHORS)),
             stem=stem.partition("/")[2],
             dates=[(date, f"../{edition_page(date, first, first)}#{anchor}") for date, anchor in dates],
             similar=[(f"{slug_of(other)}.html", title) for other, title in known.similar.get(paper.id, ())],
