@@ -28,7 +28,14 @@ def client(served):
 
 
 def test_every_answer_has_the_headers_and_is_to_a_name_of_ours(client):
-    for path in ("/", "/papers/2407.00001.html", "/api/editions", "/nothing", "/search.html", "/systems/larch.html"):
+    for path in (
+        "/",
+        "/papers/2407.00001.html",
+        "/api/editions",
+        "/nothing",
+        "/search.html",
+        "/systems/larch.html",
+    ):
         answer = client.get(path)
         for name, value in HEADERS.items():
             assert answer.headers[name] == value, path
@@ -123,7 +130,9 @@ def test_a_run_is_started_by_our_own_page_alone(client):
     ):
         assert client.post("/api/runs", content=body, headers=wrong).status_code == 403
     assert client.post("/api/runs", content=json.dumps({"system": "../evil"}), headers=OWN).status_code == 404
-    assert client.post("/api/runs", content=json.dumps({"system": "larch; rm"}), headers=OWN).status_code == 404
+    assert (
+        client.post("/api/runs", content=json.dumps({"system": "larch; rm"}), headers=OWN).status_code == 404
+    )
     assert client.post("/api/runs", content="[", headers=OWN).status_code == 400
     assert client.post("/api/runs", content="x" * 9000, headers=OWN).status_code == 413
     huge = json.dumps({"system": "larch", "size": "huge"})
@@ -180,7 +189,8 @@ def stand_in(folder, monkeypatch, sleep: float = 0) -> None:
         "assert sys.argv[1:] == ['-P', '-m', 'presscheck', 'run', 'larch', '--size', 'quick', '--json']\n"
         "print('a <note>', file=sys.stderr)\n"
         "for n in (1, 2, 3):\n"
-        "    print(json.dumps({'system': 'larch', 'arm': 'full', 'done': n, 'of': 3}), file=sys.stderr, flush=True)\n"
+        "    line = json.dumps({'system': 'larch', 'arm': 'full', 'done': n, 'of': 3})\n"
+        "    print(line, file=sys.stderr, flush=True)\n"
         f"time.sleep({sleep})\n"
         "print(json.dumps({'verdicts': [{'claim': 'memory', 'answer': 'holds'}]}))\n"
     )

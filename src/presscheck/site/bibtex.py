@@ -67,6 +67,9 @@ def _ascii(text: str) -> str:
 
 def _tex(text: str) -> str:
     """Text that no brace, command or line of it can break out of its field."""
-    line = " ".join("".join(" " if ord(letter) < 32 or "\ud800" <= letter <= "\udfff" else letter
-                            for letter in text).split())
+    line = " ".join(
+        "".join(
+            " " if ord(letter) < 32 or "\ud800" <= letter <= "\udfff" else letter for letter in text
+        ).split()
+    )
     return "".join(_SPECIAL.get(letter, letter) for letter in line)
