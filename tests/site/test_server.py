@@ -206,3 +206,42 @@ def test_a_new_record_shows_without_a_restart(client, served, tmp_path, monkeypa
     assert "holds here" in client.get("/systems/larch.html").text
     served.refresh()
     assert "holds here" not in client.get("/systems/larch.html").text
+
+
+def test_the_archives_vectors_find_what_no_word_says(small, tmp_path):
+    """A Korean question, an English abstract that shares no word with it, a paper of no edition."""
+    from presscheck.archive.store import Archive
+    from presscheck.types import Paper
+
+    library = Library(tmp_path / "home")
+    said = {
+        "2501.00001": ("Harbor: Forecasting Rain", "We predict tomorrow's rain from satellite pictures."),
+        "2501.00002": ("Sorrel: Cooking Robots", "A robot arm learns to cook soup from videos."),
+        "2501.00003": ("Tern: Protein Folding", "We fold proteins with a smaller network."),
+    }
+    papers = [
+        Paper(id=id_, title=title, abstract=text, abstract_original=text, date="2025-01-02")
+        for id_, (title, text) in said.items()
+    ]
+    Archive(library).add(papers, date="2025-01-02")
+    served = Served(small.order, library, may_run=True)
+    assert served.meaning is not None
+    with TestClient(make_app(served), base_url="http://localhost:8765") as client:
+        assert served.meaning.ready.wait(60) and not served.meaning.broken
+        found = client.get("/api/search", params={"q": "위성 사진으로 비를 예보하기"}).json()
+        assert found["by"] == "words and meaning"
+        first = found["papers"][0]
+        assert first["id"] == "2501.00001" and first["url"] == "https://arxiv.org/abs/2501.00001"
+        assert not first["slug"] and "rain" in first["snippet"]
+        near = client.get("/api/similar/2501.00002").json()["papers"]
+        assert {row["id"] for row in near} == {"2501.00001", "2501.00003"}
+        assert client.get("/api/similar/2999.00001").status_code == 404
+        for hostile in ("", "\0", '"', "NEAR(a b)", "a" * 10_000, "*"):
+            assert client.get("/api/search", params={"q": hostile}).status_code == 200
+        of_field = client.get("/api/search", params={"q": "cache", "field": "language-models"}).json()
+        assert [row["id"] for row in of_field["papers"]] == ["2407.00001"]
+
+
+def test_without_an_archive_words_are_searched(client):
+    assert client.get("/api/search", params={"q": "heads"}).json()["by"] == "words"
+    assert client.get("/api/similar/2407.00001").status_code == 503

@@ -60,9 +60,10 @@ def command(
 
         click.echo(msgspec.json.encode(built).decode())
     else:
+        gone = f", {built.removed:,} removed" if built.removed else ""
         click.echo(
             f"{built.editions} editions, {built.papers} papers, {built.systems} systems: "
-            f"{built.files:,} files, {built.written:,} made anew" + (f", {built.removed:,} removed" if built.removed else "")
+            f"{built.files:,} files, {built.written:,} made anew{gone}"
         )
         if not url:
             click.echo("without --url there is no sitemap, and previews have no picture")

@@ -41,7 +41,7 @@ def bibtex_of(paper: Paper, most: int | None = None) -> str:
     if paper.journal:
         fields.append(("note", _tex(paper.journal)))
     if paper.url:
-        fields.append(("url", paper.url.translate(str.maketrans({"{": "%7B", "}": "%7D", "\\": "%5C"}))))
+        fields.append(("url", _address(paper.url)))
     body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields)
     return f"@misc{{{cite_key(paper)},\n{body}\n}}\n"
 
@@ -52,6 +52,11 @@ def cite_key(paper: Paper) -> str:
     words = [word for word in re.findall(r"\w+", _ascii(paper.title).lower()) if len(word) > 2]
     key = re.sub(r"[^a-z0-9]", "", _ascii("".join(last)).lower()) + _year(paper) + "".join(words[:1])
     return key or "paper"
+
+
+def _address(url: str) -> str:
+    """An address without what would close its field."""
+    return url.replace("\\", "%5C").replace("{", "%7B").replace("}", "%7D")
 
 
 def _year(paper: Paper) -> str:

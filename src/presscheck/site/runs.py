@@ -41,7 +41,7 @@ class Runs:
 
     def state(self) -> dict[str, Any]:
         """What is under way, and how far."""
-        last = next((line for line in reversed(self._lines) if "done" in line), {})
+        last: dict[str, Any] = next((line for line in reversed(self._lines) if "done" in line), {})
         return {
             "running": self.running,
             "system": self.slug,
