@@ -1,4 +1,4 @@
-"""A system with four claims, one of each word, for the tests of pages: a folder with its claims, and a record."""
+"""A system with four claims, one of each word, and a record, for the tests of pages."""
 
 from __future__ import annotations
 
@@ -121,6 +121,6 @@ def larch_system(root: Path, *, recorded: bool = True) -> Standing:
         code = {"folder": folder_hash(folder), "claims": claims_hash(folder)}
         path.write_bytes(encode(larch_record(code)))
         path.with_suffix(".svg").write_text(
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 10"><path d="M0 5h40" stroke="#000"/></svg>'
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 10"><path d="M0 5h40"/></svg>'
         )
     return standing(System(slug="larch", package="larch", folder=folder, origin="path"), (records,))

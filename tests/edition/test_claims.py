@@ -61,5 +61,11 @@ def test_what_is_no_number_is_not_drawn():
 
 def test_figures_have_three_places_and_a_true_minus():
     assert interval(0.7668, 0.76, 0.7745) == "0.767 [0.760, 0.774]"
-    assert [figures(x) for x in (-0.02, 1240.4, 31.25, 0, math.inf)] == ["−0.020", "1,240", "31.25", "0.000", "∞"]
+    assert [figures(x) for x in (-0.02, 1240.4, 31.25, 0, math.inf)] == [
+        "−0.020",
+        "1,240",
+        "31.25",
+        "0.000",
+        "∞",
+    ]
     assert needs("<=", 0.8) == "≤ 0.8" and needs(">=", -0.4) == "≥ −0.4"

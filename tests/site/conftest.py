@@ -33,7 +33,12 @@ def make_site(root: Path, patch: pytest.MonkeyPatch, *, shipped: bool = False, u
     standing = larch_system(root / "systems")
     patch.setattr(systems, "standings", lambda: {"larch": standing})
     order = Order(
-        out=root / "out", folders=(root / "editions",), shipped=shipped, url=url, cache=root / "cache", workers=1
+        out=root / "out",
+        folders=(root / "editions",),
+        shipped=shipped,
+        url=url,
+        cache=root / "cache",
+        workers=1,
     )
     return Made(order.out, order, build_site(order))
 
@@ -42,7 +47,9 @@ def make_site(root: Path, patch: pytest.MonkeyPatch, *, shipped: bool = False, u
 def site(tmp_path_factory: pytest.TempPathFactory):
     """A site with what ships, at an address."""
     with pytest.MonkeyPatch.context() as patch:
-        yield make_site(tmp_path_factory.mktemp("site"), patch, shipped=True, url="https://papers.example.org/")
+        yield make_site(
+            tmp_path_factory.mktemp("site"), patch, shipped=True, url="https://papers.example.org/"
+        )
 
 
 @pytest.fixture

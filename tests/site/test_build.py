@@ -1,4 +1,4 @@
-"""Building: what is new is made, what is old is left, what is stale goes, whoever else is in the folder stays."""
+"""Building: what is new is made, what is stale goes, what is someone else's stays."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def contents(out: Path) -> dict[str, bytes]:
 def changed(edition: Edition) -> Edition:
     """The same day with another title, which its pages, the lists and the index show."""
     papers = tuple(
-        msgspec.structs.replace(paper, title="Larch, renamed: Pruning Heads") if paper.id == LARCH.id else paper
+        msgspec.structs.replace(paper, title="Larch, renamed: Pruning Heads")
+        if paper.id == LARCH.id
+        else paper
         for paper in edition.papers
     )
     return msgspec.structs.replace(edition, papers=papers)
@@ -54,7 +56,7 @@ def test_a_changed_day_leaves_what_a_build_from_nothing_would(small, tmp_path):
     publish(changed(full_edition("2024-07-31", hostile=False)), small.order.folders[0])
     publish(full_edition("2024-08-02", hostile=False), small.order.folders[0])
     part = build_site(small.order)
-    assert 0 < part.written
+    assert part.written > 0
     fresh = msgspec.structs.replace(small.order, out=tmp_path / "fresh", cache=tmp_path / "other")
     build_site(fresh)
     assert contents(small.out) == contents(fresh.out)
@@ -133,7 +135,9 @@ def test_an_edition_that_cannot_be_read_is_told_and_the_others_are_built(small):
 
 
 def test_a_site_of_no_editions_has_a_front_page(small, tmp_path):
-    order = msgspec.structs.replace(small.order, out=tmp_path / "none", folders=(tmp_path / "no",), shipped=False)
+    order = msgspec.structs.replace(
+        small.order, out=tmp_path / "none", folders=(tmp_path / "no",), shipped=False
+    )
     assert build_site(order).editions == 0
     assert "No edition has been published here yet." in (order.out / "index.html").read_text()
     assert (order.out / "search" / "index.js").is_file()
@@ -189,7 +193,10 @@ def test_the_sitemap_names_every_page_once(site):
     root = ET.fromstring((site.out / "sitemap.xml").read_bytes())
     found = [node.text for node in root.iter(SITEMAP + "loc")]
     assert len(found) == len(set(found))
-    assert "https://papers.example.org/" in found and "https://papers.example.org/papers/2407.00001.html" in found
+    assert (
+        "https://papers.example.org/" in found
+        and "https://papers.example.org/papers/2407.00001.html" in found
+    )
     for address in found:
         path = site.out / address.removeprefix("https://papers.example.org/")
         assert (path / "index.html" if path.is_dir() else path).is_file()

@@ -42,13 +42,19 @@ def facts(at: int, **tokens_: int) -> PaperFacts:
 
 
 @given(
-    st.lists(
-        st.dictionaries(st.text(min_size=1, max_size=4), st.integers(1, MOST), max_size=5), max_size=60
-    )
+    st.lists(st.dictionaries(st.text(min_size=1, max_size=4), st.integers(1, MOST), max_size=5), max_size=60)
 )
 def test_what_is_posted_is_read_back(papers):
     dated = [
-        ("2024-07-31", PaperFacts(id=str(at), title="", anchor="", tokens={t.encode("utf-8", "replace").decode(): w for t, w in one.items()}))
+        (
+            "2024-07-31",
+            PaperFacts(
+                id=str(at),
+                title="",
+                anchor="",
+                tokens={t.encode("utf-8", "replace").decode(): w for t, w in one.items()},
+            ),
+        )
         for at, one in enumerate(papers)
     ]
     found = read_back(build_index(dated, frozenset(), ("en",)))
@@ -70,7 +76,13 @@ def test_a_part_is_found_by_its_first_token_and_is_small():
 
 
 def test_words_are_folded_and_hangul_is_taken_in_pairs_and_triples():
-    assert list(tokens("The Models, QUANTIZED by naïve Zürich-nets")) == ["model", "quantized", "naive", "zurich", "net"]
+    assert list(tokens("The Models, QUANTIZED by naïve Zürich-nets")) == [
+        "model",
+        "quantized",
+        "naive",
+        "zurich",
+        "net",
+    ]
     assert list(tokens("양자화를 쓴다")) == ["양자", "자화", "화를", "양자화", "자화를", "쓴다"]
     assert list(tokens("2407.21018v2 ﬁne 日本 K8s")) == ["2407.21018", "v2", "fine", "日本", "k8s"]
 

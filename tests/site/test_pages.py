@@ -77,7 +77,7 @@ def test_every_address_within_the_site_leads_to_a_file_and_an_id(site):
             ids[page] = set(re.findall(r'\bid="([^"]+)"', page.read_text()))
         return ids[page]
 
-    parted = {page for page in pages(site.out) if "class=\"parts\"" in page.read_text()}
+    parted = {page for page in pages(site.out) if 'class="parts"' in page.read_text()}
     for page in pages(site.out):
         for href in re.findall(r'(?:href|src)="([^"]*)"', page.read_text()):
             if re.match(r"[a-z]+:", href) or not href:
@@ -188,8 +188,12 @@ def test_an_entry_shows_its_claims_with_said_measured_and_word(site):
 def test_a_systems_page_has_its_readme_without_what_could_run(site):
     page = (site.out / "systems" / "larch.html").read_text()
     assert "Pass a <code>LarchCache</code> to" in page
-    assert "&lt;script&gt;alert(1)" in page and "javascript:" not in page.replace("[bad](javascript:alert(1))", "")
-    assert "evil.example" not in page and "<img src=" not in page.replace('<img src="../systems/larch.svg"', "")
+    assert "&lt;script&gt;alert(1)" in page and "javascript:" not in page.replace(
+        "[bad](javascript:alert(1))", ""
+    )
+    assert "evil.example" not in page and "<img src=" not in page.replace(
+        '<img src="../systems/larch.svg"', ""
+    )
     assert (site.out / "systems" / "larch.svg").is_file()
 
 
@@ -213,7 +217,9 @@ def test_bibtex_holds_any_title_in_its_field(text):
 
     paper = msgspec.structs.replace(full_edition().papers[0], title=text, authors=(Author(name=text or "A"),))
     written = bibtex_of(paper)
-    (back,) = read_bibtex(written + "@misc{next, title={After}, eprint={2407.99999}, archivePrefix={arXiv}}", "x", [])[:1]
+    (back,) = read_bibtex(
+        written + "@misc{next, title={After}, eprint={2407.99999}, archivePrefix={arXiv}}", "x", []
+    )[:1]
     assert back.id == paper.id
     body = re.sub(r"\\[{}]", "", written)
     assert body.count("{") == body.count("}")

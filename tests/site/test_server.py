@@ -28,7 +28,14 @@ def client(served):
 
 
 def test_every_answer_has_the_headers_and_is_to_a_name_of_ours(client):
-    for path in ("/", "/papers/2407.00001.html", "/api/editions", "/nothing", "/search.html", "/systems/larch.html"):
+    for path in (
+        "/",
+        "/papers/2407.00001.html",
+        "/api/editions",
+        "/nothing",
+        "/search.html",
+        "/systems/larch.html",
+    ):
         answer = client.get(path)
         for name, value in HEADERS.items():
             assert answer.headers[name] == value, path
@@ -123,7 +130,9 @@ def test_a_run_is_started_by_our_own_page_alone(client):
     ):
         assert client.post("/api/runs", content=body, headers=wrong).status_code == 403
     assert client.post("/api/runs", content=json.dumps({"system": "../evil"}), headers=OWN).status_code == 404
-    assert client.post("/api/runs", content=json.dumps({"system": "larch; rm"}), headers=OWN).status_code == 404
+    assert (
+        client.post("/api/runs", content=json.dumps({"system": "larch; rm"}), headers=OWN).status_code == 404
+    )
     assert client.post("/api/runs", content="[", headers=OWN).status_code == 400
     assert client.post("/api/runs", content="x" * 9000, headers=OWN).status_code == 413
     huge = json.dumps({"system": "larch", "size": "huge"})
@@ -180,7 +189,8 @@ def stand_in(folder, monkeypatch, sleep: float = 0) -> None:
         "assert sys.argv[1:] == ['-P', '-m', 'presscheck', 'run', 'larch', '--size', 'quick', '--json']\n"
         "print('a <note>', file=sys.stderr)\n"
         "for n in (1, 2, 3):\n"
-        "    print(json.dumps({'system': 'larch', 'arm': 'full', 'done': n, 'of': 3}), file=sys.stderr, flush=True)\n"
+        "    line = json.dumps({'system': 'larch', 'arm': 'full', 'done': n, 'of': 3})\n"
+        "    print(line, file=sys.stderr, flush=True)\n"
         f"time.sleep({sleep})\n"
         "print(json.dumps({'verdicts': [{'claim': 'memory', 'answer': 'holds'}]}))\n"
     )
@@ -196,3 +206,42 @@ def test_a_new_record_shows_without_a_restart(client, served, tmp_path, monkeypa
     assert "holds here" in client.get("/systems/larch.html").text
     served.refresh()
     assert "holds here" not in client.get("/systems/larch.html").text
+
+
+def test_the_archives_vectors_find_what_no_word_says(small, tmp_path):
+    """A Korean question, an English abstract that shares no word with it, a paper of no edition."""
+    from presscheck.archive.store import Archive
+    from presscheck.types import Paper
+
+    library = Library(tmp_path / "home")
+    said = {
+        "2501.00001": ("Harbor: Forecasting Rain", "We predict tomorrow's rain from satellite pictures."),
+        "2501.00002": ("Sorrel: Cooking Robots", "A robot arm learns to cook soup from videos."),
+        "2501.00003": ("Tern: Protein Folding", "We fold proteins with a smaller network."),
+    }
+    papers = [
+        Paper(id=id_, title=title, abstract=text, abstract_original=text, date="2025-01-02")
+        for id_, (title, text) in said.items()
+    ]
+    Archive(library).add(papers, date="2025-01-02")
+    served = Served(small.order, library, may_run=True)
+    assert served.meaning is not None
+    with TestClient(make_app(served), base_url="http://localhost:8765") as client:
+        assert served.meaning.ready.wait(60) and not served.meaning.broken
+        found = client.get("/api/search", params={"q": "위성 사진으로 비를 예보하기"}).json()
+        assert found["by"] == "words and meaning"
+        first = found["papers"][0]
+        assert first["id"] == "2501.00001" and first["url"] == "https://arxiv.org/abs/2501.00001"
+        assert not first["slug"] and "rain" in first["snippet"]
+        near = client.get("/api/similar/2501.00002").json()["papers"]
+        assert {row["id"] for row in near} == {"2501.00001", "2501.00003"}
+        assert client.get("/api/similar/2999.00001").status_code == 404
+        for hostile in ("", "\0", '"', "NEAR(a b)", "a" * 10_000, "*"):
+            assert client.get("/api/search", params={"q": hostile}).status_code == 200
+        of_field = client.get("/api/search", params={"q": "cache", "field": "language-models"}).json()
+        assert [row["id"] for row in of_field["papers"]] == ["2407.00001"]
+
+
+def test_without_an_archive_words_are_searched(client):
+    assert client.get("/api/search", params={"q": "heads"}).json()["by"] == "words"
+    assert client.get("/api/similar/2407.00001").status_code == 503

@@ -10,8 +10,12 @@ from presscheck.errors import BadInput
 
 
 @click.command(short_help="Browse editions, search and runs in a local web page")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
-@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on."
+)
+@click.option(
+    "--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
+)
 @click.option(
     "--editions",
     "folders",

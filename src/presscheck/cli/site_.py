@@ -22,6 +22,7 @@ from presscheck.errors import BadInput
     help="A folder of published editions beside your own; may be given more than once.",
 )
 @click.option("--shipped/--no-shipped", default=True, help="With the editions that presscheck ships.")
+@click.option("--archive", is_flag=True, help="Write an edition of every day of the archive that has none.")
 @click.option(
     "--url",
     default="",
@@ -29,7 +30,9 @@ from presscheck.errors import BadInput
     help="Where the site will be found: for its sitemap, the pictures of previews, and the feeds.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
-def command(out: Path, folders: tuple[Path, ...], shipped: bool, url: str, as_json: bool) -> int:
+def command(
+    out: Path, folders: tuple[Path, ...], shipped: bool, archive: bool, url: str, as_json: bool
+) -> int:
     """Build all editions into a static site.
 
     Every edition of your editions folder, and those that presscheck ships: front page,
@@ -45,19 +48,22 @@ def command(out: Path, folders: tuple[Path, ...], shipped: bool, url: str, as_js
     """  # noqa: D301 - \b is click's mark for "do not rewrap"
     from presscheck.cli.edition_print import progress, warn
     from presscheck.site.build import build_site
-    from presscheck.site.place import order_of
+    from presscheck.site.place import order_of, write_archive_days
 
-    built = build_site(order_of(out, folders, shipped=shipped, url=address(url)), progress)
+    order = order_of(out, folders, shipped=shipped, url=address(url))
+    if archive:
+        write_archive_days()
+    built = build_site(order, progress)
     warn(built.problems)
     if as_json:
         import msgspec
 
         click.echo(msgspec.json.encode(built).decode())
     else:
+        gone = f", {built.removed:,} removed" if built.removed else ""
         click.echo(
-            f"{built.editions} editions, {built.papers} papers, {built.systems} systems: {built.files:,} files, "
-            f"{built.written:,} made anew"
-            + (f", {built.removed:,} removed" if built.removed else "")
+            f"{built.editions} editions, {built.papers} papers, {built.systems} systems: "
+            f"{built.files:,} files, {built.written:,} made anew{gone}"
         )
         if not url:
             click.echo("without --url there is no sitemap, and previews have no picture")
@@ -77,9 +83,13 @@ def address(url: str) -> str:
         return ""
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.netloc) and not (parts.query or parts.fragment)
+        good = (
+            parts.scheme in ("http", "https") and bool(parts.netloc) and not (parts.query or parts.fragment)
+        )
     except ValueError:
         good = False
     if not good or any(letter.isspace() or letter in "<>\"'\\" for letter in url):
-        raise BadInput(f"--url is {url[:80]!r}: need the site's address", hint="for example https://papers.example.org/")
+        raise BadInput(
+            f"--url is {url[:80]!r}: need the site's address", hint="for example https://papers.example.org/"
+        )
     return url if url.endswith("/") else url + "/"

@@ -98,9 +98,7 @@ def document(feed: ET.Element) -> bytes:
     return written
 
 
-def _entry(
-    edition: Edition, wanted: Language | None, page_of: Callable[[str], str] | None
-) -> ET.Element:
+def _entry(edition: Edition, wanted: Language | None, page_of: Callable[[str], str] | None) -> ET.Element:
     language = wanted or (edition.languages[0] if edition.languages else "en")
     entry = ET.Element("entry", {"xml:lang": language})
     _add(entry, "id", TAG + "edition/" + edition.date)

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from presscheck.edition.words import say
 from presscheck.types import Evidence, Language, Paper
 
-
 ONLY = "p1"
 """What ids start with on a page of one paper."""
 

@@ -36,6 +36,7 @@ def routes(served: Served) -> list[Route]:
         Route("/api/editions", given(editions)),
         Route("/api/papers/{id:path}", given(paper)),
         Route("/api/search", given(search)),
+        Route("/api/similar/{id:path}", given(similar)),
         Route("/api/systems", given(systems)),
         Route("/api/systems/{slug}", given(system)),
         Route("/api/runs", given(runs), methods=["GET", "POST", "DELETE"]),
@@ -93,6 +94,15 @@ async def search(request: Request, served: Served) -> Response:
     )
     by, found = await asyncio.to_thread(served.search, asked)
     return JSONResponse({"query": asked.query[:1000], "by": by, "papers": found})
+
+
+async def similar(request: Request, served: Served) -> Response:
+    """The papers nearest in meaning to one, by the archive's vectors."""
+    meaning = served.meaning
+    if meaning is None or not meaning.ready.is_set():
+        return wrong("the archive has no vectors yet", 503)
+    found = await asyncio.to_thread(meaning.similar, request.path_params["id"], 10, served.words)
+    return wrong("the archive has no such paper", 404) if found is None else JSONResponse({"papers": found})
 
 
 async def systems(request: Request, served: Served) -> Response:
@@ -169,6 +179,4 @@ async def events(request: Request, served: Served) -> Response:
             yield b"id: %d\ndata: %s\n\n" % (told["number"], msgspec.json.encode(told))
         yield b"event: end\ndata: {}\n\n"
 
-    return StreamingResponse(
-        lines(), media_type="text/event-stream", headers={"cache-control": "no-store"}
-    )
+    return StreamingResponse(lines(), media_type="text/event-stream", headers={"cache-control": "no-store"})

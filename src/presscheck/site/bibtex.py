@@ -14,13 +14,21 @@ _SPECIAL = {
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
 
-def bibtex_of(paper: Paper) -> str:
-    """One entry: ``@misc`` with its eprint for a paper of arXiv, else with what is known."""
+def bibtex_of(paper: Paper, most: int | None = None) -> str:
+    """One entry: ``@misc`` with its eprint for a paper of arXiv, else with what is known.
+
+    Args:
+        paper: The paper.
+        most: Authors that are named; the others are ``others``, as BibTeX has it. None names all.
+    """
     fields = [("title", "{" + _tex(paper.title) + "}")]
     if paper.authors:
-        names = (
-            "{" + _tex(author.name) + "}" if author.group else _tex(author.name) for author in paper.authors
-        )
+        names = [
+            "{" + _tex(author.name) + "}" if author.group else _tex(author.name)
+            for author in paper.authors[:most]
+        ]
+        if len(names) < len(paper.authors):
+            names.append("others")
         fields.append(("author", " and ".join(names)))
     if year := _year(paper):
         fields.append(("year", year))
@@ -33,7 +41,7 @@ def bibtex_of(paper: Paper) -> str:
     if paper.journal:
         fields.append(("note", _tex(paper.journal)))
     if paper.url:
-        fields.append(("url", paper.url.translate(str.maketrans({"{": "%7B", "}": "%7D", "\\": "%5C"}))))
+        fields.append(("url", _address(paper.url)))
     body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields)
     return f"@misc{{{cite_key(paper)},\n{body}\n}}\n"
 
@@ -44,6 +52,11 @@ def cite_key(paper: Paper) -> str:
     words = [word for word in re.findall(r"\w+", _ascii(paper.title).lower()) if len(word) > 2]
     key = re.sub(r"[^a-z0-9]", "", _ascii("".join(last)).lower()) + _year(paper) + "".join(words[:1])
     return key or "paper"
+
+
+def _address(url: str) -> str:
+    """An address without what would close its field."""
+    return url.replace("\\", "%5C").replace("{", "%7B").replace("}", "%7D")
 
 
 def _year(paper: Paper) -> str:
@@ -59,6 +72,9 @@ def _ascii(text: str) -> str:
 
 def _tex(text: str) -> str:
     """Text that no brace, command or line of it can break out of its field."""
-    line = " ".join("".join(" " if ord(letter) < 32 or "\ud800" <= letter <= "\udfff" else letter
-                            for letter in text).split())
+    line = " ".join(
+        "".join(
+            " " if ord(letter) < 32 or "\ud800" <= letter <= "\udfff" else letter for letter in text
+        ).split()
+    )
     return "".join(_SPECIAL.get(letter, letter) for letter in line)

@@ -298,7 +298,11 @@ def _facts(
             missing.append(source)
     problems = []
     with bar("reading editions", len(missing)) as advance:
-        answers = map(_read, missing) if pool is None or len(missing) <= FEW else pool.map(_read, missing, chunksize=4)
+        answers = (
+            map(_read, missing)
+            if pool is None or len(missing) <= FEW
+            else pool.map(_read, missing, chunksize=4)
+        )
         for source, answer in zip(missing, answers, strict=True):
             if isinstance(answer, str):
                 problems.append(Problem(where=source.path or source.date, what=f"passed over: {answer}"))

@@ -79,4 +79,10 @@ def _png(rows: list[bytearray]) -> bytes:
     head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)
     palette = b"".join(bytes.fromhex(colour) for colour in PALETTE)
     body = zlib.compress(b"".join(b"\0" + bytes(row) for row in rows), 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"PLTE", palette) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"PLTE", palette)
+        + chunk(b"IDAT", body)
+        + chunk(b"IEND", b"")
+    )

@@ -63,8 +63,14 @@ def build_index(
         "days": days,
         "prefixes": prefixes,
         "fields": [[field.slug, field.en, field.ko] for field in fields],
-        "of": ["".join(_DIGITS[places[one.slug] // 36] + _DIGITS[places[one.slug] % 36] for one in
-                       paper.fields if places.get(one.slug, 1296) < 1296) for _, paper in dated],
+        "of": [
+            "".join(
+                _DIGITS[places[one.slug] // 36] + _DIGITS[places[one.slug] % 36]
+                for one in paper.fields
+                if places.get(one.slug, 1296) < 1296
+            )
+            for _, paper in dated
+        ],
         "claims": [at for at, (_, paper) in enumerate(dated) if paper.system in claimed],
         "languages": list(languages),
     }
@@ -161,6 +167,6 @@ def _short(text: str) -> str:
 
 
 def as_script(name: str, *values: object) -> bytes:
-    """A script that hands values to the page's own; JSON is JavaScript, and no markup is in a file of its own."""
+    """A script that hands values to the page's own; in a file of its own JSON needs no escaping."""
     written = b",".join(msgspec.json.encode(value) for value in values)
     return b"presscheck." + name.encode() + b"(" + written + b");\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from presscheck.edition.words import count, day_in_words, say
 from presscheck.site.bibtex import bibtex_of
 from presscheck.site.index import as_script
 from presscheck.site.names import edition_page, paper_page, slug_of
-from presscheck.types import LANGUAGES, Edition, Style, Struct
+from presscheck.types import LANGUAGES, Edition, Struct, Style
 
 BUDGET = 148_000
 """Bytes of entries on one page of an edition; with its head, sheet and script it stays below 200 kB."""
@@ -56,7 +56,9 @@ def template(name: str) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def page(name: str, site: Site, languages: Sequence[Any], styles: Sequence[Style] = (), **values: Any) -> bytes:
+def page(
+    name: str, site: Site, languages: Sequence[Any], styles: Sequence[Style] = (), **values: Any
+) -> bytes:
     """A page of the site as bytes."""
     text = render(name, languages, styles, images=False, site=site, templates=template, **values)
     return text.encode("utf-8", "replace")
@@ -104,7 +106,10 @@ def edition_files(
         for number, part in enumerate(parts, start=1):
             address = edition_page(edition.date, style, first, number)
             others = tuple(
-                (each, "#main" if each == style else edition_page(edition.date, each, first).partition("/")[2])
+                (
+                    each,
+                    "#main" if each == style else edition_page(edition.date, each, first).partition("/")[2],
+                )
                 for each in styles
             )
             files[address] = page(
@@ -116,8 +121,10 @@ def edition_files(
                 items=items,
                 where={paper: "" if at == address.partition("/")[2] else at for paper, at in where.items()},
                 articles=[article for _, article in part],
-                parts=[edition_page(edition.date, style, first, at).partition("/")[2]
-                       for at in range(1, len(parts) + 1)],
+                parts=[
+                    edition_page(edition.date, style, first, at).partition("/")[2]
+                    for at in range(1, len(parts) + 1)
+                ],
                 part=number,
                 score=score(edition.entries),
                 writers=writers,
@@ -134,7 +141,9 @@ def edition_files(
 
 def _short_links(item: view.Item) -> view.Item:
     """An entry on an edition's page: what only the paper's page needs of its links stays there."""
-    return item._replace(links=tuple(link for link in item.links if link.word in ("source_page", "pdf", "code")))
+    return item._replace(
+        links=tuple(link for link in item.links if link.word in ("source_page", "pdf", "code"))
+    )
 
 
 def _articles(
@@ -144,10 +153,15 @@ def _articles(
         environment(template)
         .get_template("entry.html")
         .make_module(
-            {"languages": list(edition.languages or LANGUAGES), "name_writers": name_writers, "thumbnails": False}
+            {
+                "languages": list(edition.languages or LANGUAGES),
+                "name_writers": name_writers,
+                "thumbnails": False,
+            }
         )
     )
-    return [(item, module.entry(item, level)) for item in items]
+    entry: Callable[[view.Item, str], str] = module.entry  # type: ignore[attr-defined]  # the template's macro
+    return [(item, entry(item, level)) for item in items]
 
 
 def _parts(articles: Sequence[tuple[view.Item, str]]) -> list[list[tuple[view.Item, str]]]:
@@ -190,7 +204,7 @@ def paper_files(
             edition.styles,
             item=item,
             article=_articles(alone, [item], len(writers_of(alone)) > 1, "h1")[0][1],
-            bibtex=printable(bibtex),
+            bibtex=printable(bibtex_of(paper, view.OPEN_AUTHORS)),
             stem=stem.partition("/")[2],
             dates=[(date, f"../{edition_page(date, first, first)}#{anchor}") for date, anchor in dates],
             similar=[(f"{slug_of(other)}.html", title) for other, title in known.similar.get(paper.id, ())],
@@ -211,7 +225,8 @@ def _site(known: Known, address: str, **more: Any) -> Site:
 
 def _about(edition: Edition) -> str:
     language = edition.languages[0] if edition.languages else "en"
-    return f"{day_in_words(edition.date, language)}: {count('paper', len(edition.papers), language)}. {say('tagline', language)}."
+    papers = count("paper", len(edition.papers), language)
+    return f"{day_in_words(edition.date, language)}: {papers}. {say('tagline', language)}."
 
 
 def _lead(entries: Sequence[Any]) -> str:

@@ -41,8 +41,13 @@ class Runs:
 
     def state(self) -> dict[str, Any]:
         """What is under way, and how far."""
-        last = next((line for line in reversed(self._lines) if "done" in line), {})
-        return {"running": self.running, "system": self.slug, "done": last.get("done", 0), "of": last.get("of", 0)}
+        last: dict[str, Any] = next((line for line in reversed(self._lines) if "done" in line), {})
+        return {
+            "running": self.running,
+            "system": self.slug,
+            "done": last.get("done", 0),
+            "of": last.get("of", 0),
+        }
 
     async def start(self, slug: str, size: str) -> None:
         """Start a run.

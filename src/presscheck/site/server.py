@@ -18,7 +18,7 @@ from presscheck.papers.library import Library
 from presscheck.site import api
 from presscheck.site.build import Order, build_site, read_days
 from presscheck.site.facts import DayFacts
-from presscheck.site.finding import Asked, Words
+from presscheck.site.finding import Asked, Meaning, Words, fused
 from presscheck.site.guard import Guard
 from presscheck.site.runs import Runs
 
@@ -44,7 +44,7 @@ class Served:
 
         self.built = build_site(order)
         self.folder, self.may_run, self.runs = order.out, may_run, Runs()
-        self._library, self._lock = library, threading.Lock()
+        self._lock = threading.Lock()
         days, _ = read_days(order)
         self.days: list[DayFacts] = [days[date] for date in sorted(days, reverse=True)]
         self._papers = newest_of(days)
@@ -52,6 +52,8 @@ class Served:
         self._standings: dict[str, Standing] = {}
         self.refresh()
         self.words = Words(self._papers, frozenset(self._standings))
+        papers = [one.manifest.paper.arxiv for one in self._standings.values() if one.manifest]
+        self.meaning = Meaning.of(library, papers)
 
     def standings(self) -> dict[str, Standing]:
         """Systems with their newest records, as of the last run."""
@@ -70,7 +72,11 @@ class Served:
 
     def search(self, asked: Asked) -> tuple[str, list[dict[str, Any]]]:
         """How it was searched, and what was found."""
-        return "words", self.words.search(asked)
+        found = self.words.search(asked)
+        near = self.meaning.search(asked, self.words) if self.meaning else None
+        if near is None:
+            return "words", found
+        return "words and meaning", fused(near, found, asked.limit)
 
 
 def make_app(served: Served, names: frozenset[str] = LOCAL) -> Starlette:

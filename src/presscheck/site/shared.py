@@ -154,9 +154,7 @@ def feeds(whole: Whole, newest: Sequence[Edition]) -> dict[str, bytes]:
     files = {"feed.atom": feed.render_feed(newest, url=whole.url, page_of=paper_page)}
     for language in LANGUAGES:
         spoken = [edition for edition in newest if language in edition.languages]
-        files[f"feed.{language}.atom"] = feed.render_feed(
-            spoken, language, url=whole.url, page_of=paper_page
-        )
+        files[f"feed.{language}.atom"] = feed.render_feed(spoken, language, url=whole.url, page_of=paper_page)
     taken = {day.date: feed.updated_of(day.date, day.taken) for day in whole.days}
     by_field: dict[str, list[tuple[str, PaperFacts]]] = {}
     for date, paper in whole.papers:

@@ -60,8 +60,8 @@ def similar(papers: Sequence[PaperFacts]) -> list[list[int]]:
         score = np.zeros(len(papers))
         for token, weight in vector:
             if token in lists:
-                where, weights = lists[token]
-                score[where] += weight * weights
+                there, share = lists[token]
+                score[there] += weight * share
         score[at] = 0.0
         near = np.flatnonzero(score >= LEAST)
         best = near[np.lexsort((near, -score[near].round(6)))][:MOST]

@@ -73,7 +73,7 @@ def system_files(
         live: The pages may start a measurement.
     """
     told = claims_by_slug(found, "../")
-    files = {}
+    files: dict[str, bytes] = {}
     for slug, of in told.items():
         files |= _files_of(found[slug], of, pages, url, live)
     site = Site("../", SHEETS, SCRIPTS, address="systems/index.html", url=url)
@@ -81,9 +81,7 @@ def system_files(
     return files
 
 
-def _files_of(
-    one: Standing, of: Claims, pages: frozenset[str], url: str, live: bool
-) -> dict[str, bytes]:
+def _files_of(one: Standing, of: Claims, pages: frozenset[str], url: str, live: bool) -> dict[str, bytes]:
     manifest = one.manifest
     assert manifest is not None  # `all_standings` leaves out those without
     files: dict[str, bytes] = {}

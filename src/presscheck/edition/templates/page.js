@@ -87,14 +87,14 @@
     return quote;
   };
   /* A page of a site has no abstracts: their sentences lie in a file beside it, asked for when one is wanted. */
-  const main = document.getElementById("main");
   let sentences = null;
   window.presscheck = {
     evidence: (papers) => { sentences = papers; if (lit) { const [statement, pin] = [lit, pinned]; darken(); light(statement, pin); } },
   };
   const apart = (at) => {
     const [, paper, number] = at.getAttribute("href")?.match(/papers\/([^\/]+)\.html#p1s(\d+)$/) ?? [];
-    if (!paper || !main?.dataset.evidence) return null;
+    const file = document.getElementById("main").dataset.evidence;
+    if (!paper || !file) return null;
     if (sentences) {
       const text = sentences[paper]?.[number - 1];
       const list = make("ol", "", /[\uac00-\ud7a3]/.test(text) ? "ko" : "en");
@@ -104,7 +104,7 @@
     if (!document.querySelector("script[data-evidence]")) {
       const script = make("script");
       script.dataset.evidence = "";
-      script.src = main.dataset.evidence;
+      script.src = file;
       document.head.append(script);
     }
     return null;

@@ -201,7 +201,7 @@
     const head = make("h2", "", langOf(paper.title));
     head.dir = "auto";
     const link = marked(make("a"), paper.title, words);
-    link.href = "papers/" + paper.slug + ".html";
+    link.href = paper.slug ? "papers/" + paper.slug + ".html" : /^https?:/.test(paper.url) ? paper.url : "#";
     head.append(link);
     item.append(head);
     const both = Object.keys(paper.lead).length > 1;
@@ -210,6 +210,7 @@
       if (both) said.className = language;
       item.append(said);
     }
+    if (!Object.keys(paper.lead).length && paper.snippet) item.append(marked(make("p", "", langOf(paper.snippet)), paper.snippet, words));
     const of = make("p");
     of.className = "of";
     const time = make("time", paper.date);
@@ -217,7 +218,7 @@
     const day = make("a");
     day.href = paper.date + "/index.html" + (/^\d{4}\./.test(paper.slug) ? "#" + paper.slug : "");
     day.append(time);
-    of.append(paper.date ? day : "", paper.slug);
+    of.append(paper.date && paper.slug ? day : paper.date, paper.slug || paper.id, paper.why ? " · " + paper.why : "");
     item.append(of);
     return item;
   };
