@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ import stamina
 from click.testing import CliRunner, Result
 
 from presscheck.cli import main
+from presscheck.cli.edition_print import tell
+from presscheck.edition.build import Built, Order, no_interrupt
 from tests.standin.papers import daily_list
 from tests.standin.server import StandIn
 
@@ -104,13 +107,14 @@ def test_an_empty_weekend_is_an_edition_without_papers(service, tmp_path):
     assert not json.loads((tmp_path / "2026-03-14" / "edition.json").read_text()).get("papers")
 
 
-def archive_of(path: Path, days: int) -> Path:
+def archive_of(path: Path, days: int, papers: int = 3) -> Path:
     rows = []
-    for day in range(1, days + 1):
-        for entry in daily_list(f"2026-03-{day:02d}", 3):
+    for day in range(days):
+        date = (datetime(2026, 3, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()
+        for entry in daily_list(date, papers):
             paper = entry["paper"]
             rows.append({
-                "date": f"2026-03-{day:02d}", "id": paper["id"], "title": paper["title"],
+                "date": date, "id": paper["id"], "title": paper["title"],
                 "summary": paper["summary"], "authors": [a["name"] for a in paper["authors"]],
             })  # fmt: skip
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -143,3 +147,49 @@ def test_a_build_that_is_killed_goes_on_where_it_was(tmp_path):
     days = sorted(path.name for path in out.iterdir() if path.is_dir())
     assert days == [f"2026-03-{day:02d}" for day in range(1, 9)]
     assert not list(out.glob(".presscheck-*"))
+
+
+def test_ctrl_c_keeps_what_is_finished_and_leaves_an_index(tmp_path):
+    """As a terminal sends it, to the build and to its workers, in whatever state they are."""
+    archive, out = archive_of(tmp_path / "archive.jsonl", 160, papers=1), tmp_path / "out"
+    command = [
+        sys.executable, "-m", "presscheck", "edition", "all", "--papers", str(archive), "--out", str(out),
+    ]  # fmt: skip
+    child = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while not list(out.glob("2026-*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(child.pid, signal.SIGINT)
+    _, told = child.communicate(timeout=120)
+    assert child.returncode == 130, told
+    assert "What was finished is kept" in told and "Traceback" not in told
+    days = sorted(day.name for day in out.glob("2026-*"))
+    assert 0 < len(days) < 160
+    index = (out / "index.html").read_text()
+    assert all((out / day / "index.html").is_file() and f'href="{day}/index.html"' in index for day in days)
+
+
+def test_ctrl_c_before_the_first_day_is_told_leaves_an_index_of_the_later_ones(tmp_path):
+    """Workers end in any order: the second day may be out while the first is not done."""
+    out = tmp_path / "out"
+    archive = archive_of(tmp_path / "archive.jsonl", 1)
+    assert run("2026-03-01", "--papers", archive, "--out", out).exit_code == 0
+    (out / "index.html").unlink()
+
+    def interrupted() -> Generator[Built]:
+        raise KeyboardInterrupt
+        yield
+
+    order = Order(out=out, languages=("en",), styles=("detailed",))
+    with pytest.raises(KeyboardInterrupt):
+        tell(interrupted(), order, as_json=False)
+    assert "2026-03-01/index.html" in (out / "index.html").read_text()
+
+
+def test_a_process_that_is_started_while_ctrl_c_is_put_off_never_gets_it():
+    with no_interrupt():
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)"])
+    child.send_signal(signal.SIGINT)
+    assert child.wait() == 0

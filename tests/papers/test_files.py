@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import io
 import json
+import re
 import sys
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from presscheck.errors import BadInput
 from presscheck.papers.files import IdList, iter_papers, read_bytes, read_file, read_papers
@@ -312,6 +317,42 @@ def test_iterating_tells_problems_and_reads_every_kind(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_python_texts_are_read(text: str, value: Any) -> None:
     assert parse_literal(text, "x") == value
+
+
+STORED = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(STORED)
+def test_whatever_python_writes_is_read_back(value: Any) -> None:
+    assert parse_literal(repr(value), "x") == value
+
+
+PIECES = ["'", '"', "\\", "\\'", '\\"', "\\\\", "\\n", "\\x41", "\\u00e9", "a", " ", "\n"]
+
+
+@given(st.lists(st.sampled_from(PIECES)))
+def test_a_text_is_read_as_python_reads_it_or_refused(pieces: list[str]) -> None:
+    written = f"'{''.join(pieces)}'"
+    try:
+        value = parse_literal(written, "x")
+    except BadInput:
+        # Texts that stand side by side are one to Python, and more than a literal to us.
+        whole = re.fullmatch(r"'(?:[^'\\\n]|\\(?:[\\'\"an]|x41|u00e9))*'", written)
+        assert whole is None
+    else:
+        assert value == ast.literal_eval(written)
+
+
+def test_a_long_text_that_does_not_end_costs_no_square() -> None:
+    begun = time.perf_counter()
+    for piece in ("a", "\\n", "a\\'"):
+        with pytest.raises(BadInput):
+            parse_literal("'" + piece * 300_000, "x")
+    assert time.perf_counter() - begun < 5
 
 
 @pytest.mark.parametrize(

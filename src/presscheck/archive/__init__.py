@@ -1,1 +1,1 @@
-"""The archive: papers and editions of many days, their index, search, and what is near to what."""
+"""Papers of many days in one place, and how they are found again: by words, by meaning, in two languages."""

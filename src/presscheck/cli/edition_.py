@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import os
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -63,6 +65,12 @@ def _choice(allowed: tuple[str, ...]) -> Any:
     help="Set someone else's digest of that day beside the edition; may be given more than once.",
 )
 @click.option("--thumbnails/--no-thumbnails", default=None, help="Let the page load thumbnails.")
+@click.option(
+    "--on",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Where `all` writes: this machine's processes, or Ray (RAY_ADDRESS names a cluster).",
+)
 @writer_options
 @click.option("--json", "as_json", is_flag=True, help="Print each edition as one line of JSON.")
 def command(
@@ -74,6 +82,7 @@ def command(
     refresh: bool,
     against: tuple[str, ...],
     thumbnails: bool | None,
+    on: Literal["local", "ray"],
     as_json: bool,
     **by: Any,
 ) -> int:
@@ -126,11 +135,13 @@ def command(
         against=_against(against, paths, date, library),
         writer=writer,
     )
+    if on == "ray" and date != "all":
+        raise BadInput("--on ray goes with `all`", hint="one day is written faster here")
     if order.against:
         date = order.against.day(_day(date))
     with Client(library.cache_folder, settings) as client, closing(writer):
         if date == "all":
-            built = _all_days(paths, order, library)
+            built = _all_days(paths, order, library, on)
         else:
             built = _one_day(date, paths, order, library, client)
         return tell(built, order, as_json)
@@ -162,7 +173,7 @@ def _against(files: tuple[str, ...], paths: tuple[str, ...], date: str, library:
 
 def _one_day(
     date: str, paths: tuple[str, ...], order: Order, library: Library, client: Client
-) -> Iterator[Built]:
+) -> Generator[Built]:
     """The edition of one day, or the shipped ones where there is no network for the newest."""
     from presscheck.edition.build import build_day, build_edition
     from presscheck.edition.shipped import shipped_dates
@@ -248,9 +259,13 @@ def _joined(days: list[Day]) -> Day:
     )
 
 
-def _all_days(paths: tuple[str, ...], order: Order, library: Library) -> Iterator[Built]:
+def _all_days(
+    paths: tuple[str, ...], order: Order, library: Library, on: Literal["local", "ray"]
+) -> Generator[Built]:
     """An edition for every day that the files hold, on all cores, with a progress bar."""
-    from presscheck.edition.build import build_days
+    import functools
+
+    from presscheck.edition.build import build_days, build_spread
     from presscheck.papers.spool import Spool
 
     if not paths:
@@ -266,7 +281,15 @@ def _all_days(paths: tuple[str, ...], order: Order, library: Library) -> Iterato
         dates = spool.dates()
         if not dates:
             raise BadInput(f"no paper of {', '.join(paths)} says which day's list it was on")
-        with progress("editions", len(dates)) as advance:
-            for built in build_days(spool.days(", ".join(Path(path).name for path in paths)), order):
+        days = spool.days(", ".join(Path(path).name for path in paths))
+        if on == "ray":
+            from presscheck.archive.spread import map_items
+
+            spread = functools.partial(map_items, on="ray", workers=os.cpu_count() or 1, batch=1)
+            building = build_spread(days, order, spread)
+        else:
+            building = build_days(days, order)
+        with progress("editions", len(dates)) as advance, contextlib.closing(building):
+            for built in building:
                 advance()
                 yield built

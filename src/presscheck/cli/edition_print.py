@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,22 +25,28 @@ def progress(what: str, total: int | None) -> Iterator[Any]:
         yield lambda: bar.advance(task)
 
 
-def tell(built: Iterable[Built], order: Order, as_json: bool) -> int:
+def tell(built: Generator[Built], order: Order, as_json: bool) -> int:
     """Publish index and feed over what was built, and say what there is now."""
     from presscheck.edition.publish import publish_index
 
     done: list[Built] = []
-    bad = 0
+    bad, stopped = 0, False
     try:
-        for one in built:
-            done.append(one)
-            bad += warn(one.problems)
-            if as_json:
-                line = (order.out / one.date / "edition.json").read_bytes()
-                click.echo(b" ".join(line.split(b"\n")).strip())
+        # Closed before the index is written, so that what is in work is on it too.
+        with closing(built):
+            for one in built:
+                done.append(one)
+                bad += warn(one.problems)
+                if as_json:
+                    line = (order.out / one.date / "edition.json").read_bytes()
+                    click.echo(b" ".join(line.split(b"\n")).strip())
+    except KeyboardInterrupt:
+        stopped = True
+        raise
     finally:
-        # Ctrl-C in the middle of an archive leaves a folder that can be read.
-        if done:
+        # Ctrl-C in the middle of an archive leaves a folder that can be read. Days end in any order and are
+        # told in that of the list: later ones may be published where the first is not done.
+        if done or (stopped and any(order.out.glob("????-??-??"))):
             warn(publish_index(order.out))
     if not as_json:
         _summary(done, order)

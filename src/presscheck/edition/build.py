@@ -6,18 +6,25 @@ same inputs is not written again, so an interrupted build goes on with the next.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from presscheck.edition.assemble import Writer, assemble, inputs_hash
+from presscheck.errors import BadInput
 from presscheck.types import Day, Edition, Language, Problem, Struct, Style
 
 if TYPE_CHECKING:
     from presscheck.edition.against import Against
+
+WINDOW = 128
+"""Days that are spread at a time."""
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -72,12 +79,17 @@ def build_edition(edition: Edition, order: Order) -> Built:
             nothing is left behind.
     """
     from presscheck.digest.check.annotate import annotate
-    from presscheck.edition.publish import publish_edition
 
     if _is_published(order, edition.date, edition.inputs):
         files = tuple(sorted(path for path in (order.out / edition.date).iterdir() if path.is_file()))
         return _built(edition, files, again=True)
-    edition = annotate(edition)
+    return _publish(annotate(edition), order)
+
+
+def _publish(edition: Edition, order: Order) -> Built:
+    """Publish an edition that is checked."""
+    from presscheck.edition.publish import publish_edition
+
     beside = order.against.beside(edition) if order.against else ()
     written = publish_edition(edition, order.out, thumbnails=order.thumbnails, against=beside)
     return _built(edition, tuple(written))
@@ -92,14 +104,64 @@ def _is_published(order: Order, date: str, inputs: str) -> bool:
 
 def build_day(day: Day, order: Order) -> Built:
     """Write and publish one day, or leave what is there if it was made from the same inputs."""
+    return _again(day, order) or build_edition(
+        assemble(day, order.languages, order.styles, order.writer), order
+    )
+
+
+def _again(day: Day, order: Order) -> Built | None:
+    """What there is of a day that is published from the same inputs; else None."""
     inputs = inputs_hash(day, order.languages, order.styles, order.writer)
-    if _is_published(order, day.date, inputs):
-        told = {name: getattr(day, name) for name in ("date", "taken", "state", "papers", "problems")}
-        return build_edition(Edition(**told, inputs=inputs), order)
-    return build_edition(assemble(day, order.languages, order.styles, order.writer), order)
+    if not _is_published(order, day.date, inputs):
+        return None
+    told = {name: getattr(day, name) for name in ("date", "taken", "state", "papers", "problems")}
+    return build_edition(Edition(**told, inputs=inputs), order)
 
 
-def build_days(days: Iterable[Day], order: Order, workers: int | None = None) -> Iterator[Built]:
+class Spread(Protocol):
+    """Runs a task over days on other processes or machines, as ``archive.spread.map_items`` does."""
+
+    def __call__(self, days: Iterable[Day], task: Callable[[Sequence[Day]], list[bytes]]) -> Iterator[bytes]:
+        """The results in the order of the days."""
+        ...
+
+
+def write_days(
+    days: Sequence[Day], languages: tuple[Language, ...], styles: tuple[Style, ...]
+) -> list[bytes]:
+    """Days → their editions, written by the extractive writer and checked, as JSON: a task to spread."""
+    from presscheck.digest.check.annotate import annotate
+
+    return [msgspec.json.encode(annotate(assemble(day, languages, styles))) for day in days]
+
+
+def build_spread(days: Iterable[Day], order: Order, spread: Spread) -> Generator[Built]:
+    """Write many days elsewhere and publish them here, so that workers need no folder in common.
+
+    Args:
+        days: Read as they are needed.
+        order: How they are wanted; without a model.
+        spread: Runs the writing.
+
+    Yields:
+        What became of each day, in the order of ``days``.
+
+    Raises:
+        BadInput: if a model is to write: it is one for all days.
+    """
+    if order.writer is not None:
+        raise BadInput("a model's writing is not spread", hint="leave out --on, or --writer")
+    task = functools.partial(write_days, languages=order.languages, styles=order.styles)
+    rest = iter(days)
+    while window := list(itertools.islice(rest, WINDOW)):
+        again = {day.date: built for day in window if (built := _again(day, order))}
+        made = spread((day for day in window if day.date not in again), task)
+        for day in window:
+            known = again.get(day.date)
+            yield known or _publish(msgspec.json.decode(next(made), type=Edition), order)
+
+
+def build_days(days: Iterable[Day], order: Order, workers: int | None = None) -> Generator[Built]:
     """Write and publish many days on all cores, in flat memory.
 
     At most two days a worker are under way, so a long archive streams through.
@@ -127,7 +189,8 @@ def build_days(days: Iterable[Day], order: Order, workers: int | None = None) ->
     waiting: deque[Future[Built]] = deque()
     try:
         for day in days:
-            waiting.append(pool.submit(build_day, day, order))
+            with no_interrupt():  # this is where workers are started
+                waiting.append(pool.submit(build_day, day, order))
             if len(waiting) >= 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -136,14 +199,27 @@ def build_days(days: Iterable[Day], order: Order, workers: int | None = None) ->
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_thread() -> None:
-    """A worker has one core; Ctrl-C is the parent's to handle, after the day in work."""
+@contextmanager
+def no_interrupt() -> Iterator[None]:
+    """Put Ctrl-C off; a process that is started meanwhile never gets it, and what it asks for comes after.
+
+    A terminal sends it to all processes: a worker that had not yet come to ignore it
+    would die with a traceback, and take the pool with it.
+    """
     import signal
 
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _one_thread() -> None:
+    """A worker has one core; Ctrl-C is the parent's to handle, after the day in work."""
     from presscheck.digest.vectors import use_threads
 
     use_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _built(edition: Edition, files: Sequence[Path], *, again: bool = False) -> Built:

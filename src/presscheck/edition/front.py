@@ -6,16 +6,37 @@ import calendar
 import datetime
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from presscheck.edition.view import html_ids
 from presscheck.types import SECTIONS, Edition, Entry, Language, Paper
 
-if TYPE_CHECKING:
-    from presscheck.edition.published import Listed
-
 LEADS = 3
 NOTES = 6
+
+
+class Published(Protocol):
+    """An edition as the calendar needs to know it."""
+
+    @property
+    def date(self) -> str:
+        """Its day."""
+
+    @property
+    def state(self) -> str:
+        """Whether the day was over."""
+
+    @property
+    def papers(self) -> Sequence[object]:
+        """Its papers, which are counted."""
+
+
+class Titled(Protocol):
+    """A paper of which only the title is shown."""
+
+    @property
+    def title(self) -> str:
+        """As published."""
 
 
 class Spoken(NamedTuple):
@@ -30,7 +51,7 @@ class Piece(NamedTuple):
 
     date: str
     href: str
-    paper: Paper
+    paper: Titled
     said: tuple[Spoken, ...]
 
 
@@ -69,13 +90,13 @@ def _first_statements(edition: Edition, paper: Paper) -> tuple[Spoken, ...]:
     for style in edition.styles:
         for entry in edition.entries:
             if entry.paper == paper.id and entry.style == style:
-                text = _first_statement(entry)
+                text = first_statement(entry)
                 if text:
                     found.setdefault(entry.language, text)
     return tuple(Spoken(language, text) for language, text in found.items())
 
 
-def _first_statement(entry: Entry) -> str:
+def first_statement(entry: Entry) -> str:
     """The first statement in the order of print, fields and parts of others' making aside."""
     sections = {section.key: section for section in entry.sections}
     for key in SECTIONS[entry.style]:
@@ -101,9 +122,9 @@ def notes(editions: Sequence[Edition]) -> list[Piece]:
     return found
 
 
-def months(listed: Sequence[Listed]) -> list[Month]:
+def months(listed: Sequence[Published]) -> list[Month]:
     """The months that have editions, newest first; a date that no calendar has is left out."""
-    by_month: dict[tuple[int, int], dict[int, Listed]] = defaultdict(dict)
+    by_month: dict[tuple[int, int], dict[int, Published]] = defaultdict(dict)
     for edition in listed:
         try:
             day = datetime.date.fromisoformat(edition.date)
@@ -113,7 +134,7 @@ def months(listed: Sequence[Listed]) -> list[Month]:
     return [_month(year, month, days) for (year, month), days in sorted(by_month.items(), reverse=True)]
 
 
-def _month(year: int, month: int, editions: dict[int, Listed]) -> Month:
+def _month(year: int, month: int, editions: dict[int, Published]) -> Month:
     def cell(day: int) -> Day:
         edition = editions.get(day)
         if edition is None:

@@ -12,12 +12,12 @@ import base64
 import functools
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 from presscheck import __version__
-from presscheck.edition import front, marks, view, words
+from presscheck.edition import claims, front, marks, view, words
 from presscheck.types import LANGUAGES, Edition, Language, Style
 
 if TYPE_CHECKING:
@@ -43,6 +43,28 @@ class File(NamedTuple):
     href: str
     type: str = ""
     """Its media type, where programs should find it too."""
+
+
+class Site(NamedTuple):
+    """How a page that is one of many files is framed: sheets and scripts are files beside it."""
+
+    root: str
+    """From the page to the site's first page: empty, ``../``."""
+    sheets: tuple[str, ...]
+    """Names in ``assets/``."""
+    scripts: tuple[str, ...]
+    address: str = ""
+    """The page's own place below the site's root."""
+    url: str = ""
+    """Where the site will be found, with a slash at its end; empty where that is not known."""
+    about: str = ""
+    """A sentence about the page, for previews."""
+    card: str = ""
+    """Address of the preview's picture below the root."""
+    styles: tuple[tuple[Style, str], ...] = ()
+    """A style and the address of this page in it, where styles are pages of their own."""
+    live: bool = False
+    """The page may ask the server that it came from."""
 
 
 def printable(text: object) -> object:
@@ -72,8 +94,8 @@ def render_edition(
     Returns:
         A whole HTML document.
     """
-    writers = list(dict.fromkeys(entry.writer for entry in edition.entries if entry.writer))
-    return _render(
+    writers = writers_of(edition)
+    return render(
         "edition.html",
         edition.languages,
         edition.styles,
@@ -87,7 +109,6 @@ def render_edition(
         writers=writers,
         name_writers=len(writers) > 1,
         neighbours=render_neighbours(edition.languages, previous, following, published=bool(files)),
-        first_authors=view.FIRST_AUTHORS,
     )
 
 
@@ -100,7 +121,7 @@ def render_against(comparison: Comparison) -> str:
     Returns:
         A whole HTML document, which stands in the day's folder beside the edition's page.
     """
-    return _render(
+    return render(
         "against.html",
         (comparison.language,),
         (),
@@ -109,7 +130,6 @@ def render_against(comparison: Comparison) -> str:
         home="../index.html",
         of=comparison,
         language=comparison.language,
-        first_authors=view.FIRST_AUTHORS,
     )
 
 
@@ -123,7 +143,7 @@ def render_index(listed: Sequence[Listed], recent: Sequence[Edition]) -> str:
     Returns:
         A whole HTML document.
     """
-    return _render(
+    return render(
         "index.html",
         LANGUAGES,
         (),
@@ -133,8 +153,18 @@ def render_index(listed: Sequence[Listed], recent: Sequence[Edition]) -> str:
         leads=front.leads(recent[0]) if recent else [],
         notes=front.notes(recent),
         months=front.months(listed),
-        weekdays=[{"en": en[:2], "ko": ko} for en, ko in zip(words.WEEKDAYS, words.WEEKDAYS_KO, strict=True)],
+        weekdays=weekdays(),
     )
+
+
+def weekdays() -> list[dict[str, str]]:
+    """The heads of a calendar's columns."""
+    return [{"en": en[:2], "ko": ko} for en, ko in zip(words.WEEKDAYS, words.WEEKDAYS_KO, strict=True)]
+
+
+def writers_of(edition: Edition) -> list[str]:
+    """Who wrote the entries, each once."""
+    return list(dict.fromkeys(entry.writer for entry in edition.entries if entry.writer))
 
 
 def render_neighbours(
@@ -145,7 +175,7 @@ def render_neighbours(
         return ""
     from markupsafe import Markup
 
-    template = _environment().get_template("neighbours.html")
+    template = environment().get_template("neighbours.html")
     return Markup(template.render(languages=_order(languages), previous=previous, following=following))
 
 
@@ -154,16 +184,55 @@ def _order(languages: Sequence[Language]) -> list[Language]:
     return list(languages) or list(LANGUAGES)
 
 
-def _render(
+def render(
     name: str,
     languages: Sequence[Language],
     styles: Sequence[Style],
     *,
     images: bool,
     sheets: Sequence[str] = ("page.css",),
+    site: Site | None = None,
+    templates: Callable[[str], str | None] | None = None,
     **values: object,
 ) -> str:
-    css, js = "".join(_asset(sheet) for sheet in sheets), _asset("page.js")
+    """A whole HTML document.
+
+    Args:
+        name: Of the template.
+        languages: Of the page's own words; the first is the page's.
+        styles: Those that the page can switch between.
+        images: Whether it loads thumbnails.
+        sheets: What is put into the page; a page of a site names its own.
+        site: Set for a page that is one of a site's.
+        templates: Another room's templates; see `environment`.
+        **values: What the template prints.
+    """
+    from markupsafe import Markup
+
+    if site is not None:
+        policy = [
+            "default-src 'none'",
+            "style-src 'self'",
+            "script-src 'self'",
+            f"img-src 'self'{f' {THUMBNAIL_HOST}' if images else ''}",
+            "base-uri 'none'",
+            "form-action 'self'",
+            *(["connect-src 'self'"] if site.live else []),
+        ]
+        return (
+            environment(templates)
+            .get_template(name)
+            .render(
+                languages=_order(languages),
+                styles=list(styles),
+                policy="; ".join(policy),
+                version=__version__,
+                site=site,
+                home=f"{site.root}index.html",
+                **values,
+            )
+        )
+    css, js = "".join(asset(sheet) for sheet in sheets), asset("page.js")
     policy = [
         "default-src 'none'",
         f"style-src '{_hash(css)}'",
@@ -172,10 +241,8 @@ def _render(
         "base-uri 'none'",
         "form-action 'none'",
     ]
-    from markupsafe import Markup
-
     return (
-        _environment()
+        environment()
         .get_template(name)
         .render(
             languages=_order(languages),
@@ -184,13 +251,15 @@ def _render(
             js=Markup(js),
             policy="; ".join(policy),
             version=__version__,
+            site=None,
             **values,
         )
     )
 
 
 @functools.cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A template, sheet or script of this room."""
     return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
@@ -201,8 +270,12 @@ def _hash(text: str) -> str:
 
 
 @functools.cache
-def _environment() -> Environment:
-    """The template environment, made once: everything printed is cleaned, then escaped."""
+def environment(more: Callable[[str], str | None] | None = None) -> Environment:
+    """The template environment, made once: everything printed is cleaned, then escaped.
+
+    Args:
+        more: Another room's templates by name; None for a name that is not among them.
+    """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup, escape
 
@@ -212,8 +285,11 @@ def _environment() -> Environment:
             return Markup('<bdi lang="ko">{}</bdi>').format(printable(text))
         return Markup("<bdi>{}</bdi>").format(printable(text)) if view.runs_left(text) else escape(text)
 
+    def load(name: str) -> str:
+        return (more(name) if more else None) or asset(name)
+
     environment = Environment(
-        loader=FunctionLoader(_asset),
+        loader=FunctionLoader(load),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=printable,
@@ -231,7 +307,10 @@ def _environment() -> Environment:
         language_of=view.language_of,
         isolated=isolated,
         kind_in_words=marks.kind_in_words,
+        first_authors=view.FIRST_AUTHORS,
+        open_authors=view.OPEN_AUTHORS,
         signs=marks.SIGNS,
         verdicts=marks.VERDICTS,
+        verdict_signs=claims.SIGNS,
     )
     return environment

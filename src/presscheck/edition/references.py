@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 from presscheck.edition.words import say
 from presscheck.types import Evidence, Language, Paper
 
+ONLY = "p1"
+"""What ids start with on a page of one paper."""
+
 
 class Reference(NamedTuple):
     """One pointer as it is printed."""
@@ -44,12 +47,14 @@ class Referrer:
         paper: The paper that the statements are about.
         anchor: What the ids of this paper on the page start with.
         sentences: Clean text of the abstract's sentences; empty where the edition has no abstract.
+        page: Address of the page that holds the sentences, if it is another one.
     """
 
-    def __init__(self, paper: Paper, anchor: str, sentences: Sequence[str]) -> None:
+    def __init__(self, paper: Paper, anchor: str, sentences: Sequence[str], page: str = "") -> None:
         self.paper = paper
         self.anchor = anchor
         self.sentences = sentences
+        self.held_at = f"{page}#{ONLY}s" if page else f"#{anchor}s"
 
     def __call__(self, evidence: Evidence, statement: str, language: Language) -> Reference:
         """The reference of one piece of evidence, named in the language of the statement."""
@@ -73,7 +78,7 @@ class Referrer:
         if not self._is_held(evidence, number):
             return Reference(str(number), source, f"{title} ({say('reworded', language)})")
         span = self._span(evidence, statement, number)
-        return Reference(str(number), f"#{self.anchor}s{number}", title, span)
+        return Reference(str(number), f"{self.held_at}{number}", title, span)
 
     def _is_held(self, evidence: Evidence, number: int) -> bool:
         """Whether the sentence on this page is the one that the evidence was taken from."""

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import NamedTuple
 
+from presscheck.edition.claims import Claims
 from presscheck.edition.marks import Cite, Mark, mark_of, marks_of_entry, slips
 from presscheck.edition.references import Reference, Referrer, source_address, web_address
 from presscheck.edition.words import say
 from presscheck.types import SECTIONS, Edition, Entry, Evidence, Language, Paper, Section, Statement, Style
 
+OPEN_AUTHORS = 60
+"""A longer list stands on the paper's own page, where there is one."""
 FIRST_AUTHORS = 3
 """Authors that stand in the open; the others are shown on request."""
 
@@ -93,6 +96,9 @@ class Item(NamedTuple):
     links: tuple[Link, ...]
     sentences: tuple[str, ...]
     blocks: tuple[Block, ...]
+    page: str = ""
+    """Address of the paper's own page where that is another one: it has the abstract and all authors."""
+    claims: Claims | None = None
 
 
 @functools.cache
@@ -118,15 +124,39 @@ def runs_left(text: str) -> bool:
 _TURNING = frozenset({"R", "AL", "AN", "RLE", "RLO", "LRE", "LRO", "PDF", "RLI", "LRI", "FSI", "PDI"})
 
 
-def items(edition: Edition) -> list[Item]:
-    """The papers of an edition in the order of its list, as the template prints them."""
+def items(
+    edition: Edition,
+    pages: Mapping[str, str] | None = None,
+    claims: Mapping[str, Claims] | None = None,
+    styles: Sequence[Style] | None = None,
+) -> list[Item]:
+    """The papers of an edition in the order of its list, as the template prints them.
+
+    Args:
+        edition: Papers and entries.
+        pages: Paper → address of its own page as seen from this one, where papers have pages.
+        claims: System → its claims.
+        styles: Those to print; None for all of the edition.
+    """
+    pages, claims = pages or {}, claims or {}
+    styles = edition.styles if styles is None else styles
     entries = {(entry.paper, entry.language, entry.style): entry for entry in edition.entries}
     ids = html_ids(edition.papers)
     first: dict[str, str] = {}
     for paper, html_id in zip(edition.papers, ids, strict=True):
         first.setdefault(paper.id, html_id)
     return [
-        _item(edition, entries, first, paper, number, html_id)
+        _item(
+            edition,
+            entries,
+            first,
+            paper,
+            number,
+            html_id,
+            pages,
+            styles,
+            paper.system in claims or _can_be_run(paper.system),
+        )._replace(claims=claims.get(paper.system))
         for number, (paper, html_id) in enumerate(zip(edition.papers, ids, strict=True), start=1)
     ]
 
@@ -149,14 +179,18 @@ def _item(
     paper: Paper,
     number: int,
     html_id: str,
+    pages: Mapping[str, str],
+    styles: Sequence[Style],
+    runs: bool,
 ) -> Item:
     anchor = f"p{number}"
     sentences = sentences_held(paper)
-    refer = Referrer(paper, anchor, sentences)
-    name, colon, rest = paper.title.partition(":") if _can_be_run(paper.system) else ("", "", paper.title)
+    page = pages.get(paper.id, "")
+    refer = Referrer(paper, anchor, sentences, page)
+    name, colon, rest = paper.title.partition(":") if runs else ("", "", paper.title)
     blocks = tuple(
         _block(refer, style, [(lang, entries.get((paper.id, lang, style))) for lang in edition.languages])
-        for style in edition.styles
+        for style in styles
     )
     return Item(
         number=number,
@@ -166,9 +200,10 @@ def _item(
         name=name if colon else "",
         rest=colon + rest if colon else paper.title,
         source=source_address(paper, paper.version),
-        links=_links(paper, ids),
+        links=_links(paper, ids, pages),
         sentences=sentences,
         blocks=blocks,
+        page=page,
     )
 
 
@@ -181,7 +216,7 @@ def sentences_held(paper: Paper) -> tuple[str, ...]:
     return tuple(sentence_texts(paper))
 
 
-def _links(paper: Paper, ids: dict[str, str]) -> tuple[Link, ...]:
+def _links(paper: Paper, ids: dict[str, str], pages: Mapping[str, str]) -> tuple[Link, ...]:
     found = [
         Link("source_page", source_address(paper, paper.version)),
         Link("pdf", paper.pdf + paper.version if paper.pdf else ""),
@@ -190,7 +225,7 @@ def _links(paper: Paper, ids: dict[str, str]) -> tuple[Link, ...]:
         Link("thumbnail", paper.thumbnail),
     ]
     related = [
-        (f"#{ids[other]}" if other in ids else Paper(id=other, title="").url, other)
+        (f"#{ids[other]}" if other in ids else pages.get(other) or Paper(id=other, title="").url, other)
         for other in paper.related
     ]
     for href, other in related:

@@ -18,11 +18,12 @@ DEEPEST = 64
 ESCAPE = r"""\\(?:[\\'"abfnrtv]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})"""
 TOKEN = re.compile(
     rf"""(?P<mark>[\[\]{{}}(),:])
-    |(?P<text>'(?:[^'\\\r\n]|{ESCAPE})*+'|"(?:[^"\\\r\n]|{ESCAPE})*+")
+    |(?P<text>'[^'\\\r\n]*+(?:{ESCAPE}[^'\\\r\n]*+)*'|"[^"\\\r\n]*+(?:{ESCAPE}[^"\\\r\n]*+)*")
     |(?P<number>[+-]?(?:[0-9]{{1,300}}(?:\.[0-9]{{0,300}})?(?:[eE][+-]?[0-9]{{1,4}})?))
     |(?P<name>-?[A-Za-z_]{{1,20}})""",
     re.VERBOSE,
 )
+"""No possessive group, only possessive sets: Python 3.11.2 matches the groups wrongly."""
 SPACE = re.compile(r"[ \t\r\n]*+")
 NAMES = {"None": None, "True": True, "False": False, "nan": None, "inf": None, "-inf": None}
 """``nan`` and infinity are no votes and no text: they count as not known."""

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from presscheck.errors import BadInput
+from presscheck.papers.targets import SendSettings
 from presscheck.papers.writers import WriterSettings
 from presscheck.types import LANGUAGES, STYLES, Language, Struct, Style
 
@@ -38,6 +39,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     writers: dict[str, WriterSettings] = {}
     glossary: str = ""
     """A file of terms that adds to the glossary of the package."""
+    send: SendSettings = SendSettings()
+    """Where editions are sent; see ``papers.targets``."""
 
 
 NAMES = tuple(field.name for field in msgspec.structs.fields(Settings))

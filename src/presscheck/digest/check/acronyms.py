@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 
+from presscheck.digest.check.remember import remembered
 from presscheck.types import Finding, Struct
 
 LONGEST = 20_000
@@ -80,6 +81,7 @@ def _initials(words: str) -> tuple[str, str]:
     return "".join(part[0] for part in row), "".join(part[0] for part in row if part not in _MINOR)
 
 
+@remembered
 def expansions(text: str) -> list[Expansion]:
     """The acronyms of a text that it spells out, in order."""
     text = text[:LONGEST]

@@ -12,10 +12,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib import resources
 
+from presscheck.digest.check.remember import remembered
 from presscheck.types import Struct
 
 LONGEST = 20_000
 """Characters of a statement that are read. The longest real one has under 1,500."""
+
+WORDS = 1 << 14
+"""Words of which the looks are remembered."""
 
 LETTER = "A-Za-zÀ-ɏͰ-Ͽ"
 _TOKEN = re.compile(
@@ -32,8 +36,12 @@ _VERSION = re.compile(
     r" ([0-9]{1,2}(?:\.[0-9]{1,2})?)(?=$|[,;:)\]'\"\s은는이가을를의와과로에도]|\.(?![0-9]))(?!\s?[%×])"
 )
 _HANGUL = re.compile(r"[가-힣]")
+_TOPIC = re.compile(r"[은는](?=\s)")
 _COMPOUND = 0.5
 """How much a compound of capitals looks like a name among Korean words, where nothing else asks for them."""
+_SPOKEN_OF = 0.6
+"""How much a word with a capital or a digit does, and be it an ordinary one, where a Korean sentence begins
+with it as what it speaks of: "Cube는 …", "C3는 …"."""
 
 
 class Name(Struct, frozen=True, kw_only=True):
@@ -63,6 +71,7 @@ def known_names() -> dict[str, int]:
     return {key(name): int(count) for name, count in rows}
 
 
+@lru_cache(WORDS)
 def key(name: str) -> str:
     """What two spellings of one name have in common: letters and digits without case."""
     return "".join(c for c in unicodedata.normalize("NFKC", name).casefold() if c.isalnum())
@@ -80,6 +89,7 @@ def ordinary(word: str) -> bool:
     return all(part in words or singular(part) in words or len(part) == 1 or part.isdigit() for part in parts)
 
 
+@lru_cache(WORDS)
 def likeness(word: str, *, first: bool) -> float:
     """How much a word looks like a name, by its letters alone."""
     if word.isdigit() or AMOUNT.fullmatch(word):
@@ -101,6 +111,15 @@ def likeness(word: str, *, first: bool) -> float:
 def _compound(word: str) -> bool:
     """Whether a word is joined of two or more with capitals: Seed-Prover, Light-A-Video, R2-T2."""
     return len(re.findall("(?:^|[-‐‑–])[A-Z]", word)) >= 2
+
+
+def _spoken_of(text: str, word: re.Match[str]) -> bool:
+    """Whether a sentence begins with this word as its topic, and writes it as names are written."""
+    if not _TOPIC.match(text, word.end()) or AMOUNT.fullmatch(word.group()):
+        return False
+    before = text[: word.start()].rstrip(" \"'“‘*")
+    named = word.group()[0].isupper() or STRONG.search(word.group()) is not None
+    return named and len(word.group()) >= 2 and (not before or before[-1] in ".!?")
 
 
 def _glosses(text: str) -> list[tuple[int, int]]:
@@ -128,6 +147,7 @@ def tokens(text: str) -> Iterator[re.Match[str]]:
         yield match
 
 
+@remembered
 def names(text: str) -> list[Name]:
     """The words of a text that look like names, in order; a version behind one belongs to it.
 
@@ -145,6 +165,8 @@ def names(text: str) -> list[Name]:
         sure = likeness(word, first=not before or before[-1] in ".!?:")
         if sure < _COMPOUND and korean and _compound(word):
             sure = _COMPOUND
+        if sure < _SPOKEN_OF and korean and _spoken_of(text, match):
+            sure = _SPOKEN_OF
         if not sure:
             continue
         end = match.end()

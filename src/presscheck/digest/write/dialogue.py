@@ -18,6 +18,7 @@ from presscheck.digest.write.sanitise import plain_words
 from presscheck.digest.write.shorten import shorten
 from presscheck.digest.write.source import Source
 from presscheck.digest.write.verify import Outcome, Trial, verify
+from presscheck.papers.sentences import split
 from presscheck.types import SECTIONS, Finding, Language, Style
 
 ROUNDS = 2
@@ -86,6 +87,7 @@ def talk(
         for _ in range(rounds):
             if not _mend(done, source, shown, style, ask, glossary, most):
                 break
+        _cut_to_one_sentence(done, source, style, glossary)
     except TooLong as error:
         done.given_up = done.given_up or f"the paper does not fit into the model's context: {error.message}"
     except NoAnswer as error:
@@ -206,6 +208,20 @@ def _mend(
                 old.fact, old.trial, old.outcome = fact, trial, _with(outcome, slot)
                 old.mended += 1
     return True
+
+
+def _cut_to_one_sentence(done: Talk, source: Source, style: Style, glossary: Glossary) -> None:
+    """What still fails and runs on: its first sentence, if that passes alone."""
+    for language, candidates in done.candidates.items():
+        for one in candidates:
+            spans = [] if one.outcome.passes else split(one.trial.text)
+            if len(spans) > 1:
+                start, end = spans[0]
+                trial = one.trial._replace(text=one.trial.text[start:end])
+                (outcome,) = verify([trial], source, language, style, glossary)
+                if outcome.passes:
+                    one.trial, one.outcome = trial, outcome
+                    one.mended += 1
 
 
 def _failed(done: Talk) -> list[Failed]:

@@ -19,6 +19,8 @@ from presscheck.types import SECTIONS, Language, Style
 
 LONGEST = 400
 """Characters of a statement."""
+ASKED = 300
+"""Characters of a statement that a model is asked for: one plain sentence has fewer."""
 MOST_FACTS: dict[Style, int] = {"detailed": 9, "easy": 5}
 MOST_AMOUNTS = 4
 DEEPEST = 100_000
@@ -54,23 +56,29 @@ class Read(NamedTuple):
 
 
 def schema(
-    style: Style, languages: Sequence[Language], numbers: Sequence[int], mends: Sequence[int] = ()
+    style: Style,
+    languages: Sequence[Language],
+    numbers: Sequence[int],
+    values: Sequence[str],
+    mends: Sequence[int] = (),
 ) -> dict[str, Any]:
     """The JSON schema of an answer about one paper.
 
-    Every property is required and none may be added, as strict modes want it; sections
-    and sentence numbers are listed, so that a grammar lets no other through.
+    Every property is required and none may be added, as strict modes want it; sections,
+    sentence numbers and figures are listed, so that a grammar lets no other through.
+    Where the sentences have no figure, a fact has no ``quantities``.
 
     Args:
         style: Its sections.
         languages: Each gives a text.
         numbers: Of the sentences that are shown.
+        values: Figures of these sentences, as digits.
         mends: In a repair: numbers of the statements that are to be put right.
     """
-    text = {"type": "string", "maxLength": LONGEST}
+    text = {"type": "string", "maxLength": ASKED}
     short = {"type": "string", "maxLength": 80}
     amount = _object(
-        value={"type": "string", "maxLength": 24},
+        value={"type": "string", "enum": list(values)},
         scale={"type": "string", "enum": list(SCALES)},
         unit={"type": "string", "maxLength": 30},
         hedge={"type": "string", "enum": list(HEDGES)},
@@ -87,7 +95,7 @@ def schema(
             "minItems": 1,
             "maxItems": 3,
         },
-        quantities={"type": "array", "items": amount, "maxItems": MOST_AMOUNTS},
+        **({"quantities": {"type": "array", "items": amount, "maxItems": MOST_AMOUNTS}} if values else {}),
         **dict.fromkeys(languages, text),
     )
     most = len(mends) or MOST_FACTS[style]

@@ -151,6 +151,10 @@ class Ledger:
             seconds=round(sum(one.seconds for one in spent), 3),
         )
 
+    def seconds_of(self, paper: str) -> float:
+        """Seconds of all answers about one paper, of earlier runs too."""
+        return sum(one.seconds for one in self._requests.values() if one.paper == paper)
+
     def _encoded(self) -> bytes:
         file = _File(
             edition=self._edition,

@@ -16,6 +16,10 @@ from presscheck.digest.write.model import NoAnswer, Question, Reply, Stopped, To
 
 CONTEXT = 8192
 """Tokens of question and answer together, unless the user says otherwise."""
+_NO_LOOPS = {"dry_multiplier": 0.8, "dry_allowed_length": 6, "dry_penalty_last_n": 96}
+"""llama.cpp's sampler against repetition: small models go round in circles until the answer is full. Six
+tokens in a row may come again, so that names do, and only the answer's last stretch counts, so that the
+paper's words may be used."""
 
 
 class Local:
@@ -87,6 +91,7 @@ class Local:
             "messages": [{"role": one.role, "content": one.content} for one in question.messages],
             "max_tokens": question.most,
             "temperature": 0,
+            **_NO_LOOPS,
             "stream": True,
             "stream_options": {"include_usage": True},
             "response_format": {

@@ -12,10 +12,11 @@ import msgspec
 
 from presscheck.digest.glossary import Term
 from presscheck.digest.write.facts import MOST_FACTS, Fact, schema
+from presscheck.digest.write.figures import figures
 from presscheck.digest.write.model import Message, Question
 from presscheck.types import SECTIONS, Finding, Language, Struct, Style
 
-VERSION = "1"
+VERSION = "2"
 MOST_TERMS = 25
 """Glossary rows that are given along."""
 
@@ -28,7 +29,8 @@ _SECTIONS: dict[str, str] = {
 }
 _LANGUAGES: dict[Language, str] = {
     "en": "`en`: the statement in English, one plain sentence",
-    "ko": "`ko`: the same statement in Korean, one sentence ending in 합니다 or 입니다 (합니다체)",
+    "ko": "`ko`: the same statement in Korean, one sentence ending in 합니다 or 입니다 (합니다체), "
+    "with the renderings under `terms`, if there are any",
 }
 
 _RULES = """You write entries of a digest of research papers. You are given one paper as JSON: its title and \
@@ -41,7 +43,7 @@ Answer with a JSON object {{"facts": [...]}} of at most {most} facts. Each fact 
 - `quantities`: every figure of the fact, as fields: `value` (the digits as written), `scale` \
 (thousand, million, billion, trillion or empty), `unit` ("%", "times", "parameters" …), `hedge` \
 (about, over, at least, under, at most, up to or empty), `condition` and `subject` in the sentence's \
-own words, or empty.
+own words, or empty. Left out if no sentence has a figure.
 - {languages}
 In the statement a figure is a slot: {{1}} is the first quantity, {{2}} the second; hedge, scale and \
 unit are put in with it. Every quantity stands in every language. {same}Numbers in names (GPT-4) are \
@@ -49,13 +51,14 @@ written out.
 
 Keep conditions, comparisons and denials as the sentences have them. Copy names letter by letter. \
 Plain text: no links, no markup, no line breaks. No praise and no judgement of your own. Sections:
-{described}"""
+{described}
 
-_REPAIR = """
-
-The statements under `failed` were checked against the sentences and did not pass; `findings` say \
-why. Answer with one fact for each that you can put right, in the same form, its number in `mends`. \
-Leave out what the sentences do not carry."""
+If the JSON has `failed`: these statements were checked against the sentences and did not pass; \
+`findings` say why. Answer with one fact for each that you can put right, in the same form, its number \
+in `mends`. Leave out what the sentences do not carry. If it has `trouble`: your last answer could not \
+be used, for this reason. Answer with the JSON object alone."""
+"""The same in every question of a style and its languages, and before all that differs: servers keep what
+they have read, and read on from where a question differs from the last one."""
 
 
 class Failed(Struct, frozen=True, kw_only=True):
@@ -95,7 +98,8 @@ def question(
         trouble: What was wrong with the form of the last answer.
     """
     numbers = [number for number, _ in shown.sentences]
-    bound = schema(style, languages, numbers, [one.number for one in failed])
+    values = figures(text for _, text in shown.sentences)
+    bound = schema(style, languages, numbers, values, [one.number for one in failed])
     rules = _rules(style, languages)
     data: dict[str, Any] = {
         "title": _inert(shown.title),
@@ -103,12 +107,10 @@ def question(
     }
     if "ko" in languages and shown.terms:
         data["terms"] = {term.en[0]: term.ko[0] for term in shown.terms[:MOST_TERMS]}
-        rules += "\n\nIn Korean use the renderings under `terms`."
     if failed:
-        rules += _REPAIR
         data["failed"] = [_said(one) for one in failed]
     if trouble:
-        rules += f"\n\nYour last answer could not be used: {trouble}. Answer with the JSON object alone."
+        data["trouble"] = trouble
     body = msgspec.json.encode(data).decode()
     return Question(messages=(Message("system", rules), Message("user", body)), schema=bound, most=most)
 

@@ -54,6 +54,7 @@
   bar.addEventListener("keydown", notePlace, true);
   document.addEventListener("change", (event) => {
     const { name, value } = event.target;
+    if (!["language", "style", "scheme"].includes(name)) return;
     kept(name, value);
     darken();
     root.lang = language();
@@ -85,9 +86,32 @@
     quote.append(letters.slice(to).join(""));
     return quote;
   };
+  /* A page of a site has no abstracts: their sentences lie in a file beside it, asked for when one is wanted. */
+  let sentences = null;
+  window.presscheck = {
+    evidence: (papers) => { sentences = papers; if (lit) { const [statement, pin] = [lit, pinned]; darken(); light(statement, pin); } },
+  };
+  const apart = (at) => {
+    const [, paper, number] = at.getAttribute("href")?.match(/papers\/([^\/]+)\.html#p1s(\d+)$/) ?? [];
+    const file = document.getElementById("main").dataset.evidence;
+    if (!paper || !file) return null;
+    if (sentences) {
+      const text = sentences[paper]?.[number - 1];
+      const list = make("ol", "", /[\uac00-\ud7a3]/.test(text) ? "ko" : "en");
+      if (text) list.append(make("li", text));
+      return list.firstChild;
+    }
+    if (!document.querySelector("script[data-evidence]")) {
+      const script = make("script");
+      script.dataset.evidence = "";
+      script.src = file;
+      document.head.append(script);
+    }
+    return null;
+  };
   const held = (at) => {
     const target = at.getAttribute("href")?.startsWith("#") && document.getElementById(at.hash.slice(1));
-    return target && target.matches(".source li") ? target : null;
+    return target && target.matches(".source li") ? target : apart(at);
   };
   const name = (at) => {
     if (at.title) { at.setAttribute("aria-label", at.title); at.removeAttribute("title"); }

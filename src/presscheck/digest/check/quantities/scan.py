@@ -18,6 +18,7 @@ from presscheck.digest.check.quantities.nouns import nouns_near
 from presscheck.digest.check.quantities.numeral import Numeral, times, worth
 from presscheck.digest.check.quantities.quantity import Kind, Quantity
 from presscheck.digest.check.quantities.units import NO_UNIT, Unit, counter_at, unit_at
+from presscheck.digest.check.remember import remembered
 from presscheck.types import Language
 
 _DIGITS = re.compile(
@@ -53,6 +54,7 @@ def quantities(text: str, language: Language | None = None) -> list[Quantity]:
     return [found for found in scan(text, language) if found.kind not in ("name", "implied")]
 
 
+@remembered
 def scan(text: str, language: Language | None = None) -> list[Quantity]:
     """As ``quantities``, with the numbers inside names and the words that hint at a number."""
     numerals = sorted(_numerals(text, language), key=lambda numeral: (numeral.start, -numeral.end))
