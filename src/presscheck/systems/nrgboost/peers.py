@@ -82,7 +82,7 @@ def lightgbm(seed: int, tables: list[str], rows: int) -> Rows:
         target = TABLES[name].target
         classes = _classes(train, target)
         X, V, Z = (frame.drop(columns=target) for frame in (train, held_out, test))
-        settings = {"n_estimators": 300, "learning_rate": 0.1, "random_state": seed, "verbose": -1}
+        settings = {"n_estimators": 300, "learning_rate": 0.1, "random_state": seed, "verbose": -1, "n_jobs": 1}
         model = lgb.LGBMRegressor(**settings) if classes is None else lgb.LGBMClassifier(**settings)
         y = (frame[target] if classes is None else frame[target].cat.codes for frame in (train, held_out))
         stop = lgb.early_stopping(30, verbose=False)
