@@ -199,7 +199,7 @@ def test_small_files_are_joined_and_nothing_is_lost(archive, papers, bag_of_word
         archive.add([replace(papers[number % 6], id=f"2503.{number:05d}", title=f"Day {number} has one")])
         list(index.update())
     assert len(list(index.folder.glob("*.vectors"))) <= 9
-    assert len(index) == 12 and len(set(bag_of_words)) == len({t for t in bag_of_words})
+    assert len(index) == 12
     encoded = len(bag_of_words)
     again = VectorIndex(archive, Encoder())
     list(again.update())
