@@ -53,6 +53,29 @@ def test_padding_is_not_attended_to(model):
         torch.testing.assert_close(found[:, 4:], logits(model), rtol=1e-3, atol=1e-3)
 
 
+def test_an_encoder_attends_to_both_sides_and_not_to_padding():
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32}
+    encoder = BertModel(BertConfig(vocab_size=50, initializer_range=0.3, **sizes)).eval()
+    ids, mask = torch.randint(50, (2, 9)), torch.ones(2, 9).long()
+    mask[1, 6:] = 0
+    with torch.no_grad():
+        own = encoder(ids, attention_mask=mask).last_hidden_state
+        with attention_by(encoder, LMulAttention(torch.matmul)):
+            found = encoder(ids, attention_mask=mask).last_hidden_state
+    torch.testing.assert_close(found[0], own[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found[1, :6], own[1, :6], rtol=1e-4, atol=1e-4)
+
+
+def test_a_bfloat16_model_keeps_its_type_and_the_sums_of_float32():
+    model = tiny_llama().bfloat16()
+    with attention_by(model, LMulAttention(lmul_matmul(4))), linears_by(model, lmul_matmul(4)):
+        found = logits(model)
+    assert found.dtype == torch.bfloat16 and found.isfinite().all()
+
+
 def test_scores_and_outputs_are_both_l_mul_products():
     torch.manual_seed(0)
     q, k, v = torch.randn(1, 4, 5, 8), torch.randn(1, 2, 5, 8), torch.randn(1, 2, 5, 8)

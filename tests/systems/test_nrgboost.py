@@ -12,7 +12,12 @@ from scipy import stats
 from presscheck.systems.nrgboost import NRGBoost, reference
 from presscheck.systems.nrgboost.binning import Binner
 from presscheck.systems.nrgboost.boosting import (
-    Pool, boost_once, leaf_values, likelihood_gain, line_search, survivors,
+    Pool,
+    boost_once,
+    leaf_values,
+    likelihood_gain,
+    line_search,
+    survivors,
 )  # fmt: skip
 from presscheck.systems.nrgboost.ensemble import Ensemble, log_normalise, start_marginals
 from presscheck.systems.nrgboost.grow import best_split, grow_tree
@@ -44,9 +49,7 @@ def boosted(rounds=8, max_leaves=90, data=None, pool_size=3000):
     pool, leaf = Pool(pool_size, 0.1, 4, 3), None
     for t in range(rounds):
         samples = pool.advance(model, data, leaf, rng) if t else None
-        growth, _ = boost_once(
-            model, data, pool=samples, shrinkage=0.3, max_leaves=max_leaves, max_ratio=4.0
-        )
+        growth, _ = boost_once(model, data, pool=samples, shrinkage=0.3, max_leaves=max_leaves, max_ratio=4.0)
         leaf = growth.pool_leaf if t else None
     return model, data
 
@@ -68,7 +71,14 @@ def small_table(n=300, seed=0):
     )
 
 
-SMALL = dict(n_trees=12, max_leaves=16, n_model_samples=800, n_chains=4, burn_in=5, random_state=0)
+SMALL = {
+    "n_trees": 12,
+    "max_leaves": 16,
+    "n_model_samples": 800,
+    "n_chains": 4,
+    "burn_in": 5,
+    "random_state": 0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +222,9 @@ def test_long_chains_follow_the_exact_model():
         q = np.exp(log_normalise(small.energies(cells)[None])[0])
         boost_once(small, data, pool=cells, weights=q, shrinkage=0.5, max_leaves=8, max_ratio=2.0)
     q = np.exp(log_normalise(small.energies(cells)[None])[0])
-    states = small.gibbs(small.sample_start(6000, np.random.default_rng(0)), 25, np.random.default_rng(1))[:, 0]
+    states = small.gibbs(small.sample_start(6000, np.random.default_rng(0)), 25, np.random.default_rng(1))[
+        :, 0
+    ]
     counts = np.bincount(states[:, 0] * 3 + states[:, 1], minlength=27)
     assert stats.chisquare(counts, q * 6000).pvalue > 1e-3
     assert len(model) == 4
@@ -226,11 +238,15 @@ def test_split_search_finds_the_best_legal_split(seed):
     loose = 1e9
     for ratio in (loose, 1.6):
         left = np.zeros(6, np.uint8)
-        gain, d, t = best_split(p, q, 1.0, 1.0, p.sum(), q.sum(), np.array([0, 6]), np.array([True]), 0, ratio, 0.0, left)  # noqa: E501
+        gain, d, t = best_split(
+            p, q, 1.0, 1.0, p.sum(), q.sum(), np.array([0, 6]), np.array([True]), 0, ratio, 0.0, left
+        )  # noqa: E501
         expected, threshold = reference.best_ordered_split(p / p.sum(), q / q.sum(), ratio)
         assert (max(gain, 0) if d >= 0 else 0) == pytest.approx(expected, abs=1e-11)
         assert d < 0 or t == threshold
-    gain, _, _ = best_split(p, q, 1.0, 1.0, p.sum(), q.sum(), np.array([0, 6]), np.array([False]), 0, loose, 0.0, left)  # noqa: E501
+    gain, _, _ = best_split(
+        p, q, 1.0, 1.0, p.sum(), q.sum(), np.array([0, 6]), np.array([False]), 0, loose, 0.0, left
+    )  # noqa: E501
     assert gain == pytest.approx(reference.best_subset_split(p / p.sum(), q / q.sum(), loose))
 
 
@@ -252,7 +268,9 @@ def test_stage_zero_is_the_prior_and_the_last_stage_the_model(fitted):
 
 
 def test_early_stopping_keeps_the_best_round_not_the_next():
-    noise = pd.DataFrame(np.random.default_rng(0).integers(0, 3, (60, 2)), columns=["a", "b"]).astype("category")
+    noise = pd.DataFrame(np.random.default_rng(0).integers(0, 3, (60, 2)), columns=["a", "b"]).astype(
+        "category"
+    )
     held_out = noise.iloc[::-1].reset_index(drop=True).assign(b=noise["b"])
     model = NRGBoost(**{**SMALL, "early_stopping_rounds": 3}).fit(noise, validation=held_out)
     assert model.best_iteration_ == int(np.argmin(model.validation_loss_))
@@ -283,7 +301,9 @@ def test_bins_predict_the_mean_of_their_rows_not_their_midpoint():
 
 def test_point_masses_and_few_values_survive_the_round_trip():
     rng = np.random.default_rng(0)
-    table = pd.DataFrame({"a": np.where(rng.random(2000) < 0.4, 0.0, rng.gamma(2.0, size=2000)), "b": rng.integers(0, 7, 2000)})  # noqa: E501
+    table = pd.DataFrame(
+        {"a": np.where(rng.random(2000) < 0.4, 0.0, rng.gamma(2.0, size=2000)), "b": rng.integers(0, 7, 2000)}
+    )  # noqa: E501
     binner = Binner(32).fit(table)
     back = binner.decode(binner.encode(table), rng)
     assert ((back["a"] == 0) == (table["a"] == 0)).all()
@@ -317,20 +337,21 @@ def test_unknown_categories_are_marginalised_if_asked():
 def test_missing_inputs_are_summed_out_exactly(fitted):
     """Against sums over every value of the missing cells."""
     model, table = fitted
-    gone = table[:3].assign(kind=pd.Categorical([None] * 3, categories=table["kind"].cat.categories))
-    parts = np.stack(
-        [model.score_samples(gone.assign(kind=pd.Categorical([k] * 3, categories=table["kind"].cat.categories)))
-         for k in table["kind"].cat.categories]
-    )  # fmt: skip
-    assert np.allclose(model.score_samples(gone), np.log(np.exp(parts).sum(0)))
-    weight = np.exp(parts - parts.max(0))
-    joint = np.stack(
-        [np.exp(model.score_samples(gone.assign(kind=pd.Categorical([k] * 3, categories=table["kind"].cat.categories))))  # noqa: E501
-         for k in table["kind"].cat.categories]
-    )  # fmt: skip
-    assert np.allclose(weight / weight.sum(0), joint / joint.sum(0))
-    whole = model.predict_proba(table[:3], "kind")
-    assert np.allclose(whole.T, joint / joint.sum(0))
+    levels = table["kind"].cat.categories
+
+    def scores(kind):
+        return model.score_samples(table[:3].assign(kind=pd.Categorical([kind] * 3, categories=levels)))
+
+    each = np.exp(np.stack([scores(level) for level in levels]))
+    assert np.allclose(scores(None), np.log(each.sum(0)))
+    assert np.allclose(model.predict_proba(table[:3], "kind").T, each / each.sum(0))
+    sizes = [model.predict_proba(table[:3].assign(kind=level), "size").T for level in levels]
+    free = model.score_samples(table[:3].assign(size=np.nan, kind=None))
+    weights = [
+        np.exp(model.score_samples(table[:3].assign(size=np.nan, kind=level)) - free) for level in levels
+    ]
+    mixed = sum(w * p for w, p in zip(weights, sizes, strict=True))
+    assert np.allclose(model.predict_proba(table[:3].assign(kind=None), "size").T, mixed)
 
 
 def test_missing_inputs_too_many_to_list_agree_with_the_exact_sum(fitted, monkeypatch):

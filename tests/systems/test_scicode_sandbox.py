@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - code in strings, tables of cases
 """Hostile solutions stay in, on every level of isolation that this machine has."""
 
 from __future__ import annotations
@@ -189,7 +190,11 @@ forked = True
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_whole_child_is_gone_after_its_time(level: str) -> None:
     before = threading.active_count()
-    outcome = run(level, "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\ntime.sleep(99)", seconds=1.0)  # noqa: E501
+    outcome = run(
+        level,
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\ntime.sleep(99)",
+        seconds=1.0,
+    )
     assert outcome.failure == ("timeout", "over 1 s")
     assert outcome.seconds < 4.0
     assert alive(outcome.run_id) == [] and threading.active_count() == before

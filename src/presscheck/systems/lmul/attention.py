@@ -1,6 +1,6 @@
 """L-Mul inside a transformers model: its attention, its linear layers, or both.
 
-Reference: Luo and Sun, arXiv 2410.00907, section 2.3: scores are an L-Mul product of queries and keys
+Reference: Luo and Sun, arXiv 2410.00907, section 2: scores are an L-Mul product of queries and keys
 over sqrt(D), the softmax is exact, the output is an L-Mul product of weights and values.
 
 Any matrix product may stand in for L-Mul, so that it and what it is compared with run the same code.

@@ -1,6 +1,6 @@
 """What a model's products would cost in energy, from a table of published figures per operation.
 
-Reference: Luo and Sun, arXiv 2410.00907, section 2.2; the figures are in ``energy.toml`` with their sources.
+Reference: Luo and Sun, arXiv 2410.00907, its table of energies; figures and sources: ``energy.toml``.
 Nothing here is measured: operations are counted by running the model's own code on torch's ``meta``
 device, and multiplied by the table. The paper leaves memory out; here it stands beside arithmetic.
 

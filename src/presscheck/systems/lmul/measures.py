@@ -91,7 +91,7 @@ def attention_products(
     recorded: list[tuple[Tensor, Tensor]] = []
 
     def recording(a: Tensor, b: Tensor) -> Tensor:
-        recorded.append((a[0].clone(), b[0].mT.contiguous()))
+        recorded.append((a[0].cpu().clone(), b[0].mT.cpu().contiguous()))
         return a @ b
 
     with attention_by(model, LMulAttention(recording)):

@@ -1,6 +1,6 @@
 """A small language model trained with every product replaced, results rounded to 8 bits.
 
-Reference: Luo and Sun, arXiv 2410.00907, section 4.3 and Table 6. Differences: a two-layer model from
+Reference: Luo and Sun, arXiv 2410.00907, Table 6. Differences: a two-layer model from
 scratch on bytes, not Gemma-2-2b; the paper does not say after which addition its fp8 accumulators round,
 here each finished sum is rounded once. Gradients are those of the exact products (straight through).
 """

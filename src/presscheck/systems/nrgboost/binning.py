@@ -181,7 +181,9 @@ class Binner:
             try:
                 values = series.to_numpy(np.float64, na_value=np.nan)
             except (TypeError, ValueError) as problem:
-                raise ValueError(f"column {column.name!r} was numeric at fit, got {series.dtype}") from problem
+                raise ValueError(
+                    f"column {column.name!r} was numeric at fit, got {series.dtype}"
+                ) from problem
             if np.isinf(values).any():
                 raise ValueError(f"column {column.name!r} holds infinite values")
             codes[~missing] = np.searchsorted(column.edges, values[~missing], side="right")
@@ -238,7 +240,7 @@ class Binner:
                 )
             else:
                 series = pd.Series(np.array(column.levels, dtype=object)[code])
-                out[column.name] = series.astype(column.dtype)  # type: ignore[call-overload]
+                out[column.name] = series.astype(column.dtype)
         return pd.DataFrame(out)
 
     @property

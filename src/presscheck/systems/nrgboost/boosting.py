@@ -31,7 +31,7 @@ def likelihood_gain(
     exponents = np.multiply.outer(np.asarray(step, dtype=np.float64), values)
     top = exponents.max(axis=-1)
     log_norm = top + np.log((model_mass * np.exp(exponents - top[..., None])).sum(axis=-1))
-    return exponents @ data_mass - log_norm  # type: ignore[no-any-return]
+    return exponents @ data_mass - log_norm
 
 
 def line_search(
@@ -51,7 +51,7 @@ def survivors(
     its step size (section 4.2); if the old samples were exact, the kept ones are.
     """
     keep = (1 - p_refresh) * np.exp(tree_values - tree_values.max())
-    return rng.random(len(leaf)) < keep[leaf]  # type: ignore[no-any-return]
+    return rng.random(len(leaf)) < keep[leaf]
 
 
 class Pool:

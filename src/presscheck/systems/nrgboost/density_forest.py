@@ -1,8 +1,8 @@
 """DEF: a bagged forest of density estimation trees, the generative counterpart of a random forest.
 
-Reference: Bravo, arXiv 2410.03535, section on density estimation trees and appendix. Each tree is grown from
-the uniform density on a bootstrap sample, by gain in likelihood (KL) or in squared error (Brier); the forest's
-density is the mean of its trees'. Differences: a leaf's mass is smoothed by `smoothing` rows spread uniformly,
+Reference: Bravo, arXiv 2410.03535, section on density estimation trees and appendix. Each tree is
+grown from the uniform density on a bootstrap sample, by gain in likelihood (KL) or in squared error (Brier);
+the forest's density is the mean of its trees'. Differences: a leaf's mass is smoothed by `smoothing` rows spread uniformly,
 so that no row has density zero.
 Shapes: N rows, D columns, K values, L leaves.
 """
@@ -26,7 +26,7 @@ from .grow import CHI_SQUARE, KL, grow_tree
 CRITERIA = {"kl": KL, "brier": CHI_SQUARE}
 
 
-class DensityForest(BaseEstimator):  # type: ignore[misc]
+class DensityForest(BaseEstimator):
     """Bagged density estimation trees over a binned table.
 
     Args:
@@ -107,7 +107,7 @@ class DensityForest(BaseEstimator):  # type: ignore[misc]
         model = self._fitted()
         codes = self._whole(self.binner_.encode(X))
         density = model.tree_energies(codes) / len(model)
-        return np.log(density) - np.log(model.sizes).sum()  # type: ignore[no-any-return]
+        return np.log(density) - np.log(model.sizes).sum()
 
     def predict_proba(self, X: Any, column: Hashable) -> NDArray[np.float64]:
         """(N, K) probability of each value of a column given the others."""
@@ -116,7 +116,7 @@ class DensityForest(BaseEstimator):  # type: ignore[misc]
         codes = self.binner_.encode(X)
         codes[:, d] = 0
         density = model.tree_slices(self._whole(codes), d)
-        return density / density.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
+        return density / density.sum(axis=1, keepdims=True)
 
     def predict(self, X: Any, column: Hashable) -> NDArray[Any]:
         """(N,) mean of a numeric column, likeliest level of another."""

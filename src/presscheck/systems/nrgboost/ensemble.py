@@ -57,6 +57,13 @@ class Ensemble:
         self.base = np.concatenate(marginals)
         self.words = (max_leaves + 63) // 64
         self.trees: list[tuple[Growth, NDArray[np.float64]]] = []
+        self.masks: NDArray[np.uint64]
+        self.full: NDArray[np.uint64]
+        self.low: NDArray[np.int16]
+        self.high: NDArray[np.int16]
+        self.values: NDArray[np.float64]
+        self.factor: NDArray[np.float64]
+        self.inverse: NDArray[np.float64]
         self._room(capacity)
 
     def _room(self, capacity: int) -> None:
@@ -111,7 +118,7 @@ class Ensemble:
         """(N,) log density of the start."""
         with np.errstate(divide="ignore"):
             logs = np.log(self.base)
-        return logs[self.offset[:-1] + codes].sum(axis=1)  # type: ignore[no-any-return]
+        return logs[self.offset[:-1] + codes].sum(axis=1)
 
     def tree_energies(
         self, codes: NDArray[np.int16], first: int = 0, last: int | None = None
@@ -185,8 +192,8 @@ class Ensemble:
 
         def run(part: slice, uniforms: NDArray[np.float64]) -> None:
             kernels.gibbs(
-                state[part], held[part], uniforms, self.offset, self.ordered, self.base, self.masks, self.full,
-                self.low, self.high, self.factor, self.inverse, self.values, self.words, trees, kept[part],
+                state[part], held[part], uniforms, self.offset, self.ordered, self.base, self.masks,
+                self.full, self.low, self.high, self.factor, self.inverse, self.values, self.words, trees, kept[part],
             )  # fmt: skip
 
         at_once = max(threads, GIBBS_DRAWS // max(1, sweeps * D))
@@ -205,4 +212,4 @@ class Ensemble:
 def log_normalise(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logits (N, K) less their log sum of exponentials over K."""
     top = logits.max(axis=1, keepdims=True)
-    return logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))  # type: ignore[no-any-return]
+    return logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))

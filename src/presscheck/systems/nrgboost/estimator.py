@@ -1,7 +1,7 @@
 """NRGBoost: a generative model of a whole table by boosted trees of an energy.
 
-Reference: Bravo, "NRGBoost: Energy-Based Generative Boosted Trees", arXiv 2410.03535 (ICLR 2025). Defaults are
-those of the authors' package. Differences: missing cells are marginalised, in training by drawing them anew
+Reference: Bravo, "NRGBoost: Energy-Based Generative Boosted Trees", arXiv 2410.03535 (ICLR 2025). Defaults
+are those of the authors' package. Differences: missing cells are marginalised, in training by drawing them anew
 each round from the model given the row's other cells; numeric predictions use in-bin means; the whole
 conditional is available; categories may be up to 4096.
 Shapes: N rows, D columns, K values of the column asked for.
@@ -41,7 +41,7 @@ def bin_values(column: Column) -> Floats:
 def point_prediction(probabilities: Floats, column: Column) -> NDArray[Any]:
     """(N,) the mean of a numeric column, the likeliest level of a categorical one."""
     if column.kind == "numeric":
-        return probabilities @ bin_values(column)  # type: ignore[no-any-return]
+        return probabilities @ bin_values(column)
     levels = np.empty(len(column.levels), dtype=object)
     levels[:] = column.levels
     picked = levels[np.argmax(probabilities, axis=1)]
@@ -68,7 +68,7 @@ def quantiles(probabilities: Floats, column: Column, q: Floats) -> Floats:
     return out
 
 
-class NRGBoost(BaseEstimator):  # type: ignore[misc]
+class NRGBoost(BaseEstimator):
     """One model of all columns: predicts any of them, scores rows, draws rows.
 
     Args:
@@ -248,8 +248,8 @@ class NRGBoost(BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any, column: Hashable, n_rounds: int | None = None) -> Floats:
         """(N, K) probability of each bin or level of a column given the others.
 
-        The column's own cells are not read and it may be absent; other missing cells are marginalised, exactly
-        while their combinations number at most 4096.
+        The column's own cells are not read and it may be absent; other missing cells are marginalised,
+        exactly while their combinations number at most 4096.
 
         Raises:
             ValueError: on an unknown column or category, infinite values, or n_rounds out of range.
@@ -258,7 +258,7 @@ class NRGBoost(BaseEstimator):  # type: ignore[misc]
         d = self.binner_.index(column)
         codes = self._encode(X, ignore=column)
         rng = np.random.default_rng(0)
-        return np.exp(marginal.log_conditional(self.model_, codes, d, rng, rounds))  # type: ignore[no-any-return]
+        return np.exp(marginal.log_conditional(self.model_, codes, d, rng, rounds))
 
     def predict(self, X: Any, column: Hashable, n_rounds: int | None = None) -> NDArray[Any]:
         """(N,) mean of a numeric column, likeliest level of another; see `predict_proba`."""
@@ -369,7 +369,9 @@ class NRGBoost(BaseEstimator):  # type: ignore[misc]
             if code == MISSING:
                 raise ValueError(f"the condition on {name!r} is missing or unknown: leave it out instead")
             state[:, d], fixed[:, d] = code, True
-        codes = self.model_.gibbs(state, n_steps, rng, fixed=fixed, rounds=rounds, threads=self._threads)[:, 0]
+        codes = self.model_.gibbs(state, n_steps, rng, fixed=fixed, rounds=rounds, threads=self._threads)[
+            :, 0
+        ]
         rows = self.binner_.decode(codes, rng)
         for name, value in (conditions or {}).items():
             if self.binner_.columns[self.binner_.index(name)].kind == "numeric":
@@ -430,7 +432,8 @@ class _Validation:
             self.codes = marginal.fill_start(self.model, self.codes, rng)
         rows = len(self.codes)
         self.logits = {d: np.tile(np.log(self.model.marginals[d]), (rows, 1)) for d in dims}
-        self.losses, self.gains, self.best = [self._loss()], [], 0
+        self.losses, self.best = [self._loss()], 0
+        self.gains: list[float] = []
 
     def _loss(self) -> float:
         total = 0.0

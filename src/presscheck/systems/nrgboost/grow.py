@@ -219,7 +219,18 @@ def _grow(data, pool, weights, marginal, offset, ordered, widest, objective, max
         _count(rows_q, pool, weights, offset, hist_q[0])
         Q[0] = 1.0
     gains[0], split_d[0], split_t[0] = best_split(
-        hist_p[0], hist_q[0], P[0], Q[0], n_p, n_q, offset, ordered, objective, max_ratio, min_data, split_set[0]
+        hist_p[0],
+        hist_q[0],
+        P[0],
+        Q[0],
+        n_p,
+        n_q,
+        offset,
+        ordered,
+        objective,
+        max_ratio,
+        min_data,
+        split_set[0],
     )
     node_leaf[0] = 0
     leaves, nodes = 1, 1
@@ -249,7 +260,9 @@ def _grow(data, pool, weights, marginal, offset, ordered, widest, objective, max
                 box[b, offset[d] + v] = 0
             else:
                 box[a, offset[d] + v] = 0
-        left = _part(rows_p[start_p[a] : start_p[a] + count_p[a]], data, d, ordered[d], t, split_set[a], spare)
+        left = _part(
+            rows_p[start_p[a] : start_p[a] + count_p[a]], data, d, ordered[d], t, split_set[a], spare
+        )
         start_p[b], count_p[b], count_p[a] = start_p[a] + left, count_p[a] - left, left
         if count_p[b] <= count_p[a]:
             _count(rows_p[start_p[b] : start_p[b] + count_p[b]], data, no_weights, offset, hist_p[b])
@@ -341,7 +354,16 @@ def grow_tree(
     pool = np.empty((0, data.shape[1]), np.int16) if pool is None else np.ascontiguousarray(pool)
     return Growth(
         *_grow(
-            data, pool, empty if weights is None else weights, empty if marginal is None else marginal,
-            offset, ordered, widest, objective, int(max_leaves), float(max_ratio), float(min_data),
+            data,
+            pool,
+            empty if weights is None else weights,
+            empty if marginal is None else marginal,
+            offset,
+            ordered,
+            widest,
+            objective,
+            int(max_leaves),
+            float(max_ratio),
+            float(min_data),
         )  # fmt: skip
     )

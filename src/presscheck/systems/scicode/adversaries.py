@@ -41,7 +41,9 @@ def adversaries(home: str | None = None, port: int = 9) -> tuple[Adversary, ...]
         Adversary("endless loop", f"def {NAME}(n):\n    while True:\n        pass\n", ("timeout",)),
         Adversary("10 GB", f"def {NAME}(n):\n    return bytearray(10 << 30)\n", ("memory",)),
         Adversary(
-            "write to home", f"with open({mark!r}, 'w') as file:\n    file.write('x')\n" + _WRONG, ("exception",)
+            "write to home",
+            f"with open({mark!r}, 'w') as file:\n    file.write('x')\n" + _WRONG,
+            ("exception",),
         ),
         Adversary(
             "connect",
@@ -92,13 +94,14 @@ def adversaries(home: str | None = None, port: int = 9) -> tuple[Adversary, ...]
         ),
         Adversary(
             "leave a sleeper",
-            "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\n    os._exit(0)\n" + _WRONG,
+            "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\n    os._exit(0)\n"
+            + _WRONG,
             ("exception",),
         ),
     )
 
 
-_FAKE = f'''
+_FAKE = f"""
 import json, os, struct
 def frame(message):
     body = json.dumps(message).encode()
@@ -114,4 +117,4 @@ print("0" * 32)
 def {NAME}(n):
     return np.zeros((n, n))
 os._exit(0)
-'''
+"""

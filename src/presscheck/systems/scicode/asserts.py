@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .compare import SAME, WRONG_ANSWER, WRONG_TYPE, Comparison, compare
+from .wire import Opaque
 
 COMPARATORS = {
     "np.allclose",
@@ -47,7 +48,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "np.array": np.array,
     "np.asarray": np.asarray,
 }
-METHODS = {"all": np.all, "max": np.max, "min": np.min, "sum": np.sum}
+METHODS: dict[str, Callable[..., Any]] = {"all": np.all, "max": np.max, "min": np.min, "sum": np.sum}
 ATTRIBUTES = ("shape", "ndim", "size")
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -124,7 +125,7 @@ class _Splitter(ast.NodeTransformer):
         call = ast.Call(ast.Name("__report__", ast.Load()), [index, ast.List(values, ast.Load())], [])
         return ast.copy_location(ast.Expr(call), node)
 
-    def _residual(self, node: ast.expr, values: list[ast.expr]) -> ast.expr:
+    def _residual(self, node: Any, values: list[ast.expr]) -> ast.expr:
         def go(one: ast.expr) -> ast.expr:
             return self._residual(one, values)
 
@@ -150,8 +151,10 @@ class _Splitter(ast.NodeTransformer):
                 if any(one.arg is None for one in words):
                     raise _Unsplittable
                 return ast.Call(node.func, [go(one) for one in node.args], words)
-            case ast.Call(func=ast.Attribute(attr=name)) if name in METHODS and not node.keywords:
-                return ast.Call(ast.Attribute(go(node.func.value), name, ast.Load()), node.args, [])
+            case ast.Call(func=ast.Attribute(value=owner, attr=name)) if (
+                name in METHODS and not node.keywords and _mentions(node, "target")
+            ):
+                return ast.Call(ast.Attribute(go(owner), name, ast.Load()), node.args, [])
             case ast.Subscript() if _mentions(node.value, "target") and not _mentions(node.slice, "target"):
                 return ast.Subscript(go(node.value), _constant_index(node.slice), ast.Load())
             case ast.Attribute(attr=name) if name in ATTRIBUTES and _mentions(node.value, "target"):
@@ -179,7 +182,7 @@ def _constants(tree: ast.Module) -> dict[str, ast.expr]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             stores[node.id] = stores.get(node.id, 0) + 1
-    found = {}
+    found: dict[str, ast.expr] = {}
     for statement in tree.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant() as value) if stores[name] == 1:
@@ -248,7 +251,11 @@ class _Judge:
             case ast.Constant():
                 return node.value
             case ast.Name():
-                return self.names[node.id]
+                found = self.names[node.id]
+                if isinstance(found, Opaque):
+                    self.failed = Comparison(False, WRONG_TYPE, f"{found!r} is no value")
+                    raise TypeError(self.failed.detail)
+                return found
             case ast.BoolOp(op=ast.And()):
                 return all(self.truth(one) for one in node.values)
             case ast.BoolOp():

@@ -163,7 +163,8 @@ def _compare_numbers(
     if not isinstance(actual, numbers):
         return _unlike(where, f"{actual!r:.60} is no number or array")
     try:
-        mine, theirs = np.ma.asanyarray(actual), np.ma.asanyarray(target)
+        mine: Any = np.ma.asanyarray(actual)
+        theirs: Any = np.ma.asanyarray(target)
     except (ValueError, TypeError, OverflowError) as error:
         return _unlike(where, f"no array: {error}")
     if mine.dtype.kind not in "biufc":

@@ -1,4 +1,6 @@
-"""What a process gives up before it runs code that it does not trust: rlimits, capabilities, Landlock, seccomp.
+"""What a process gives up before it runs code that it does not trust.
+
+Resource limits, capabilities, files (Landlock), system calls (seccomp).
 
 Landlock (Linux 5.13) limits which files a process and its children can touch; seccomp,
 through the C library libseccomp, which system calls they can make. Both are bound by

@@ -125,12 +125,14 @@ def arms(run: Run) -> dict[str, Arm]:
 
     def ours(seed: int) -> Iterator[Reading]:
         gold = [(problem, step) for problem in some_problems(seed, size.problems) for step in problem.steps]
-        passed = spread(gold, lambda pair: usual.step(*pair, pair[1].gold, before(pair)).passed)
+        passed = spread(gold, lambda pair: usual.step(pair[0], pair[1], pair[1].gold, before(pair)).passed)
         yield "gold_passed", sum(passed) / len(passed), "1"
-        empty = [usual.step(*pair, None, before(pair)).passed for pair in gold]
+        empty = [usual.step(pair[0], pair[1], None, before(pair)).passed for pair in gold]
         yield "empty_passed", sum(empty) / len(empty), "1"
         jobs = chosen(seed, size)
-        verdicts = spread(jobs, lambda job: usual.step(*job[0], job[1].code, before(job[0])).passed)
+        verdicts = spread(
+            jobs, lambda job: usual.step(job[0][0], job[0][1], job[1].code, before(job[0])).passed
+        )
         differ = [
             not (accepted and equivalent(*pair, mutant.code, usual.sandbox, seed=seed))
             for (pair, mutant), accepted in zip(jobs, verdicts, strict=True)
@@ -289,7 +291,8 @@ def models(run: Run, size: Size, grader: Grader) -> dict[str, Arm]:
         replies = writer(run, size)([build.prompt(one, one.steps[0], ()) for one in mine])
         plain = Grader(targets, grader.sandbox)
         jobs = [
-            (one, one.steps[0], extract_code(r, one.steps[0].name)) for one, r in zip(mine, replies, strict=True)
+            (one, one.steps[0], extract_code(r, one.steps[0].name))
+            for one, r in zip(mine, replies, strict=True)
         ]
         passed = spread(jobs, lambda job: plain.step(*job).passed)
         yield "step_rate", sum(passed) / len(passed), "1"

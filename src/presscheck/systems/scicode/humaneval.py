@@ -42,7 +42,10 @@ def load_humaneval(path: str | Path | None = None) -> tuple[list[SciCodeProblem]
 
 def _problem(row: dict[str, str]) -> SciCodeProblem:
     identity = row["task_id"].replace("/", "-")
-    head = row["prompt"]
+    prompt = row["prompt"]
+    # Imports and helpers come with the question, so a reply may leave them out.
+    start = prompt.rindex(f"def {row['entry_point']}(")
+    head = prompt[start:]
     step = SciCodeStep(
         problem_id=identity,
         index=1,
@@ -53,15 +56,13 @@ def _problem(row: dict[str, str]) -> SciCodeProblem:
         tests=(f"{row['test']}\ncheck({row['entry_point']})\n",),
         gold=head + row["canonical_solution"],
     )
-    # The header's imports and helpers come with the question, so a reply may leave them out.
-    start = head.rindex(f"def {row['entry_point']}(")
     return SciCodeProblem(
         id=identity,
         name=row["entry_point"],
         description="",
         background="",
         io="",
-        dependencies=head[:start],
+        dependencies=prompt[:start],
         steps=(step,),
         domain="programs",
     )

@@ -79,7 +79,13 @@ def unavailable(level: str) -> str:
     if shutil.which("bwrap") is None:
         return "bwrap is not installed (Debian: bubblewrap)"
     try:
-        command = [*bubblewrap_command(scratch=1 << 20, hidden=(), files=None), sys.executable, "-I", "-c", ""]
+        command = [
+            *bubblewrap_command(scratch=1 << 20, hidden=(), files=None),
+            sys.executable,
+            "-I",
+            "-c",
+            "",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bwrap does not start: {error}"
@@ -92,7 +98,7 @@ def find(level: str | None = None) -> tuple[Isolation, dict[str, str]]:
     Returns:
         The isolation, and the reason for each stronger one that cannot be had.
     """
-    reasons = {}
+    reasons: dict[str, str] = {}
     for one in (BUBBLEWRAP, LANDLOCK, NONE):
         if level not in (None, one.level):
             continue

@@ -25,13 +25,13 @@ def verdicts(jobs: list[Job], data: str, timeout: int) -> list[bool]:
         data: Path of the file of targets.
         timeout: Seconds a step.
     """
-    from inspect_ai import Task, eval
-    from inspect_ai.dataset import Sample
-    from inspect_ai.model import ChatMessageAssistant
-    from inspect_ai.scorer import Score, mean, scorer
-    from inspect_ai.solver import solver
-    from inspect_evals.scicode import process_data, test_util
-    from inspect_evals.scicode.scorer import verify_subproblem
+    from inspect_ai import Task, eval  # type: ignore[import-not-found]
+    from inspect_ai.dataset import Sample  # type: ignore[import-not-found]
+    from inspect_ai.model import ChatMessageAssistant  # type: ignore[import-not-found]
+    from inspect_ai.scorer import Score, mean, scorer  # type: ignore[import-not-found]
+    from inspect_ai.solver import solver  # type: ignore[import-not-found]
+    from inspect_evals.scicode import process_data, test_util  # type: ignore[import-not-found]
+    from inspect_evals.scicode.scorer import verify_subproblem  # type: ignore[import-not-found]
 
     @solver
     def answers() -> Any:
@@ -56,7 +56,7 @@ def verdicts(jobs: list[Job], data: str, timeout: int) -> list[bool]:
              (("process_data.py", process_data), ("test_util.py", test_util))}  # fmt: skip
     samples = []
     for index, job in enumerate(jobs):
-        steps = [step for step in job["problem"]["sub_steps"]][: len(job["codes"])]
+        steps = list(job["problem"]["sub_steps"])[: len(job["codes"])]
         clean = [{**step, "test_cases": [_without_import(t) for t in step["test_cases"]]} for step in steps]
         metadata = {**job["problem"], "sub_steps": clean, "codes": job["codes"]}
         samples.append(
@@ -66,9 +66,10 @@ def verdicts(jobs: list[Job], data: str, timeout: int) -> list[bool]:
     with tempfile.TemporaryDirectory() as folder:
         task = Task(dataset=samples, solver=answers(), scorer=last_step(), sandbox="local")
         [log] = eval(task, model="mockllm/model", log_dir=folder, display="none", max_sandboxes=2)
-    if log.status != "success" or log.samples is None:
-        raise RuntimeError(f"inspect ends with {log.status}: {log.error.message if log.error else ''}"[:300])
-    found = {int(one.id): bool(one.scores["last_step"].as_float()) for one in log.samples}
+        # Its samples are read from that folder when they are asked for.
+        if log.status != "success" or log.samples is None:
+            raise RuntimeError(f"inspect ends with {log.status}: {log.error.message if log.error else ''}"[:300])
+        found = {int(one.id): bool(one.scores["last_step"].as_float()) for one in log.samples}
     return [found[index + 1] for index in range(len(jobs))]
 
 
@@ -77,7 +78,9 @@ def _without_import(test: str) -> str:
     return "\n".join(line for line in test.split("\n") if not line.startswith("from scicode.compare.cmp"))
 
 
-def graded(seed: int, jobs: dict[str, list[Job]], data: str, timeout: int) -> Iterator[tuple[str, float, str]]:
+def graded(
+    seed: int, jobs: dict[str, list[Job]], data: str, timeout: int
+) -> Iterator[tuple[str, float, str]]:
     """One trial: the jobs of this seed.
 
     Args:

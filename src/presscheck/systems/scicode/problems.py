@@ -195,7 +195,7 @@ def _problem(row: Any, given: Mapping[str, str], domains: Mapping[str, str]) -> 
     if isinstance(identity, int) and not isinstance(identity, bool):
         identity = str(identity)
     if not isinstance(identity, str) or not re.fullmatch(r"[\w-]+", identity):
-        raise ValueError(f"problem_id must be text like \"77\", got {identity!r}")
+        raise ValueError(f'problem_id must be text like "77", got {identity!r}')
     where = f"problem {identity}"
     listed = row.get("sub_steps")
     if not isinstance(listed, (list, tuple)) or not listed:

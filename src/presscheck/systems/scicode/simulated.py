@@ -57,7 +57,9 @@ class Simulation:
     mode: str
     _known: dict[tuple[str, int, tuple[bool, ...]], bool] = field(default_factory=dict)
 
-    def step(self, problem: SciCodeProblem, index: int, wrong: tuple[bool, ...], need: frozenset[int]) -> bool:
+    def step(
+        self, problem: SciCodeProblem, index: int, wrong: tuple[bool, ...], need: frozenset[int]
+    ) -> bool:
         """Whether a step passes in a draw."""
         matter = {index} if self.mode == "gold" else need | {index}
         case = tuple(wrong[i] and i in matter for i in range(index + 1))
@@ -91,7 +93,9 @@ class Simulation:
         return Rates(float(np.mean(mains)), passed / total, gap / half if half else 0.0)
 
 
-def draw(problems: list[SciCodeProblem], share: float, draws: int, seed: int) -> dict[SciCodeProblem, np.ndarray]:
+def draw(
+    problems: list[SciCodeProblem], share: float, draws: int, seed: int
+) -> dict[SciCodeProblem, np.ndarray]:
     """Which steps are mutants in each draw, each with probability ``share``."""
     rng = np.random.default_rng([seed, round(1000 * share)])
     return {one: rng.random((draws, len(one.steps))) < share for one in problems}

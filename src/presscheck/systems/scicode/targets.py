@@ -144,9 +144,9 @@ def _read_dataset(node: h5py.Dataset, kind: str | None) -> Any:
         if isinstance(value, bytes):
             return value.decode("utf-8")
         if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-            return np.array([one.decode() if isinstance(one, bytes) else one for one in value.ravel()]).reshape(
-                value.shape
-            )
+            return np.array(
+                [one.decode() if isinstance(one, bytes) else one for one in value.ravel()]
+            ).reshape(value.shape)
         return value
     if kind in ("str", "bytes"):
         raw = b"" if isinstance(value, h5py.Empty) else value.tobytes()
@@ -267,7 +267,9 @@ def _write_dict(group: h5py.Group, name: str, value: dict[Any, Any], where: str)
 
 def _write_sparse(group: h5py.Group, name: str, value: Any, where: str) -> h5py.Group:
     if value.format not in FORMATS:
-        raise ValueError(f"{where}: a sparse matrix in {value.format} has no form; convert it to one of {FORMATS}")
+        raise ValueError(
+            f"{where}: a sparse matrix in {value.format} has no form; convert it to one of {FORMATS}"
+        )
     node = group.create_group(name)
     node.attrs[KIND] = "sparse"
     inner = node.create_group("sparse_matrix")

@@ -101,7 +101,9 @@ def read_sparse(group: Any) -> Any:
         return sparse.coo_matrix((data, (group["row"][()], group["col"][()])), shape=shape)
     indices, indptr = group["indices"][()], group["indptr"][()]
     if "blocksize" in group:
-        return sparse.bsr_matrix((data, indices, indptr), shape=shape, blocksize=tuple(group["blocksize"][()]))
+        return sparse.bsr_matrix(
+            (data, indices, indptr), shape=shape, blocksize=tuple(group["blocksize"][()])
+        )
     return sparse.csr_matrix((data, indices, indptr), shape=shape)
 
 
@@ -144,7 +146,9 @@ def are_dicts_close(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
     """Value by value."""
     if one.keys() != other.keys():
         return False
-    return all(one[key] == other[key] if isinstance(one[key], str) else _close(one[key], other[key]) for key in one)
+    return all(
+        one[key] == other[key] if isinstance(one[key], str) else _close(one[key], other[key]) for key in one
+    )
 
 
 def _close(one: Any, other: Any) -> bool:
@@ -175,7 +179,7 @@ def kept_code(code: str, name: str) -> str | None:
 
 
 def solved_by_inspect_scorer(problem_id: str, passed: dict[int, bool], steps: int) -> bool:
-    """Passed steps against all steps, though given ones are not run: such a problem is never solved (defect a).
+    """Passed steps against all, though given ones are not run: never solved (defect a).
 
     Args:
         problem_id: Of the main problem.

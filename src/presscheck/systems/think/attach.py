@@ -41,6 +41,7 @@ def think(
         model: A decoder of ``transformers`` of one of ``MODELS``.
         config: What is pruned; or give its fields as keywords.
         cache: One of an earlier block, to go on with.
+        **settings: Fields of ``ThinKConfig``, if no `config` is given.
 
     Yields:
         The cache, to be given to ``model(..., cache=cache)`` or ``model.generate``.

@@ -9,15 +9,16 @@ tail, T key channels kept, Q new tokens, D channels of one head.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
+from .channels import ThinKConfig, channel_scores, top_channels, value_scores
 from .eviction import attention, h2o_scores, keep_tokens, snapkv_scores
 from .kivi import Packed, pack
-from .channels import ThinKConfig, channel_scores, top_channels, value_scores
 
 GROW = 64
 """Tokens by which the tail's room grows, so that a new token does not copy the tail."""
@@ -127,17 +128,24 @@ class ThinKLayer(DynamicLayer):
         if self.is_initialized:
             self._each(lambda tensor: tensor.to(self.device, non_blocking=True))
 
-    def _each(self, change: Any) -> None:
-        for holder in (vars(self), *(vars(x) for x in (self.old_keys, self.old_values) if _is_packed(x))):
-            for name, tensor in holder.items():
-                # A list of names would forget the next tensor that is added; the index goes along.
+    def _each(self, change: Callable[[Tensor], Tensor]) -> None:
+        packed = [old for old in (self.old_keys, self.old_values) if isinstance(old, Packed)]
+        for holder in (self, *packed):
+            # A list of names would forget the next tensor that is added: all go along.
+            for name, tensor in list(vars(holder).items()):
                 if isinstance(tensor, Tensor) and tensor.dim() > 1:
-                    holder[name] = change(tensor)
+                    setattr(holder, name, change(tensor))
 
     def nbytes(self) -> int:
         """Bytes of the storage behind everything that is kept: indices, scales and spare room too."""
         found: dict[int, int] = {}
-        self._each(lambda tensor: found.update(_storage(tensor)) or tensor)
+
+        def count(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            found[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        self._each(count)
         return sum(found.values())
 
     # ThinK ----------------------------------------------------------------------------
@@ -161,7 +169,7 @@ class ThinKLayer(DynamicLayer):
         self.settled = True
         keys, values = self.keys, self.values
         S, D = keys.shape[2:]
-        if config.query_window + config.recent_window > S or S <= config.tail:
+        if config.query_window + config.recent_window > S or config.tail >= S:
             warnings.warn(
                 f"a prompt of {S} tokens is left unpruned: it is shorter than the windows of "
                 f"{config.query_window} queries and {config.tail} recent tokens together",
@@ -266,11 +274,12 @@ class ThinKLayer(DynamicLayer):
             (B, Q, H, D').
         """
         assert self.tail_keys is not None and self.tail_values is not None
+        assert self.old_keys is not None and self.old_values is not None
         B, H, Q, D = query.shape
         G = self.tail_keys.shape[1]
         grouped = query.reshape(B, G, H // G * Q, D)
         narrow = grouped if self.key_index is None else take(grouped, self.key_index)
-        old_keys = self.old_keys.expand() if _is_packed(self.old_keys) else self.old_keys.mT
+        old_keys = self.old_keys.expand() if isinstance(self.old_keys, Packed) else self.old_keys.mT
         tail_keys, tail_values = self.tail_keys[:, :, : self.length], self.tail_values[:, :, : self.length]
         logits = torch.cat([narrow @ old_keys, grouped @ tail_keys.mT], dim=-1) * scaling
         allowed = self._allowed(mask, Q, old_keys.shape[-1], query.device)
@@ -278,7 +287,7 @@ class ThinKLayer(DynamicLayer):
             by_head = logits.view(B, G, H // G, Q, -1)
             logits = by_head.masked_fill(~allowed[:, :, None], torch.finfo(logits.dtype).min).view_as(logits)
         weights = logits.softmax(-1, dtype=torch.float32).to(query.dtype)
-        old_values = self.old_values.expand() if _is_packed(self.old_values) else self.old_values
+        old_values = self.old_values.expand() if isinstance(self.old_values, Packed) else self.old_values
         old = weights[..., : old_keys.shape[-1]] @ old_values
         output = weights[..., old_keys.shape[-1] :] @ tail_values
         if self.value_index is None:
@@ -337,21 +346,12 @@ class ThinKCache(Cache):
         keys, values = layer.update(key_states, value_states, *args, **kwargs)
         # Another object over the same storage, so that layer and tensor do not own each other.
         keys = keys.view(keys.shape)
-        keys.think_layer = layer  # type: ignore[attr-defined]
+        keys.think_layer = layer
         return keys, values
 
     def nbytes(self) -> int:
         """Bytes of all layers: keys, values, indices, scales, spare room."""
         return sum(layer.nbytes() for layer in self.layers)
-
-
-def _is_packed(thing: Any) -> Any:
-    return isinstance(thing, Packed)
-
-
-def _storage(tensor: Tensor) -> dict[int, int]:
-    storage = tensor.untyped_storage()
-    return {storage.data_ptr(): storage.nbytes()}
 
 
 def _append(buffer: Tensor | None, length: int, new: Tensor) -> Tensor:

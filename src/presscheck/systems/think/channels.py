@@ -153,6 +153,7 @@ def value_scores(weights: Tensor, values: Tensor, *, reduce: str = "mean") -> Te
     Args:
         weights: (B, G, r, W, N): attention of the window's queries to the tokens to be pruned.
         values: (B, G, N, D).
+        reduce: ``mean`` or ``max`` over the query heads of a group.
 
     Returns:
         (B, G, D), float32: mean over the window of (weights @ values)[:, d]**2.

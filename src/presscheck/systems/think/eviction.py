@@ -63,6 +63,7 @@ def snapkv_scores(
     Args:
         queries: (B, H, W, D), of the last W tokens, after rotary embedding.
         keys: (B, G, S, D).
+        scaling: Of the logits, 1/sqrt(D).
         kernel: Tokens that are averaged; odd.
         valid: (B, S), False at padding.
         real: (B, W), False where a query is of padding.
@@ -96,6 +97,7 @@ def h2o_scores(
     Args:
         queries: (B, H, S, D), of all tokens of the prompt.
         keys: (B, G, S, D).
+        scaling: Of the logits, 1/sqrt(D).
         valid: (B, S), False at padding.
         real: (B, S), False where a query is of padding.
 
@@ -121,6 +123,7 @@ def keep_tokens(scores: Tensor, capacity: int, recent: int, valid: Tensor | None
     Args:
         scores: (B, G, S).
         capacity: Tokens that stay in each head, `recent` included.
+        recent: Last tokens, which stay in any case.
         valid: (B, S), False at padding, which goes first.
 
     Returns:

@@ -49,8 +49,8 @@ class Size:
 
 SIZES = {
     "smoke": Size(192, 24, 1, 0, 0, 256, 2, tiny=True),
-    "quick": Size(768, 128, 1, 2, 384, 8192, 10),
-    "full": Size(1024, 256, 3, 6, 384, 8192, 30),
+    "quick": Size(768, 128, 1, 2, 384, 8192, 4),
+    "full": Size(2048, 256, 1, 4, 384, 8192, 8),
 }
 ROUNDS = {"smoke": 2, "quick": 5, "full": 8}
 WARMUP = {"smoke": 0, "quick": 0, "full": 0}
@@ -210,7 +210,7 @@ def texts(lm: LanguageModel, tokens: int, passages: int, seed: int) -> list[Tens
 
 @torch.no_grad()
 def decode_seconds(run: Run, size: Size, lm: LanguageModel, config: ThinKConfig) -> float:
-    """Seconds of one step of one layer's attention, 8 rows, the new token stored: median of repeats.
+    """Seconds of one step of one layer's attention, 8 rows, the new token stored.
 
     The full cache is allocated beforehand, and the faster of two attentions over it counts:
     torch's fused one, and the products that ours is made of.
@@ -257,9 +257,15 @@ def decode_seconds(run: Run, size: Size, lm: LanguageModel, config: ThinKConfig)
 
 
 def median(run: Run, repeats: int, call: Callable[[], Tensor]) -> float:
-    """Median seconds of a call, after two that are not counted."""
-    call(), call()
-    return sorted(run.time(call)[0] for _ in range(repeats))[repeats // 2]
+    """Seconds of a call: median of five blocks of calls, after two calls that are not counted."""
+
+    def block() -> None:
+        for _ in range(repeats):
+            call()
+
+    call()
+    call()
+    return sorted(run.time(block)[0] / repeats for _ in range(5))[2]
 
 
 def parameters(run: Run) -> dict[str, Any]:
@@ -286,7 +292,8 @@ def figure(record: Any) -> Any:
             math.exp(sum(map(math.log, metrics[metric])) / len(metrics[metric]))
             for metric in ("kv_bytes", "perplexity")
         ]
-        axes.plot(at[0] / 1e6, at[1], "o" if "think" in name else "s", color="C0" if "think" in name else "0.5")
+        marker, colour = ("o", "C0") if "think" in name else ("s", "0.5")
+        axes.plot(at[0] / 1e6, at[1], marker, color=colour)
         axes.annotate(name, (at[0] / 1e6, at[1]), xytext=(4, 3), textcoords="offset points", fontsize=7)
     axes.set(xlabel="cache (MB)", ylabel="perplexity", yscale="log")
     axes.minorticks_off()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,22 +28,24 @@ def zeroed(
         ``kv_bytes``, ``perplexity``, and ``heads_agreeing``: the share of heads in which the
         channels of ``select_channels`` are those that kvpress left, on the same keys and queries.
     """
-    from kvpress import ThinKPress
     from transformers import DynamicCache
 
     from presscheck.systems.think import select_channels
     from presscheck.systems.think.experiment import texts
     from presscheck.testbeds.language import cache_bytes, perplexity
 
+    # Not `from kvpress import`: it is in the peer's environment only.
+    press: Any = importlib.import_module("kvpress").ThinKPress
     agreeing: list[bool] = []
 
-    class Watched(ThinKPress):  # type: ignore[misc]
+    class Watched(press):
         """Holds ours against what it does."""
 
         def compress(
             self, module: Any, hidden_states: Any, keys: Any, values: Any, attentions: Any, kwargs: Any
         ) -> Any:
-            queries = self.compute_window_queries(module, kwargs["hidden_states"], kwargs["position_embeddings"])
+            rotary = kwargs["position_embeddings"]
+            queries = self.compute_window_queries(module, kwargs["hidden_states"], rotary)
             ours = select_channels(queries, keys, ratio)
             kept, values = super().compress(module, hidden_states, keys, values, attentions, kwargs)
             theirs = kept.abs().sum(2) != 0
