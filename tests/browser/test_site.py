@@ -79,8 +79,9 @@ PLACES = (
 )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), [(PHONE, "dark"), (DESKTOP, "light")], ids=["phone, dark", "desktop, light"]
+)
 def test_every_kind_of_page_fits_its_window_and_axe_finds_nothing_serious(opened: Opener, viewport, scheme):
     from axe_core_python.sync_playwright import Axe
 
