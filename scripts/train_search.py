@@ -22,7 +22,16 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.searching.parts import NAME, Parts, Queries, half, measures, parts_of, queries_of, ranks, read_digests
+from benchmarks.searching.parts import (
+    NAME,
+    Parts,
+    half,
+    measures,
+    parts_of,
+    queries_of,
+    ranks,
+    read_digests,
+)
 from presscheck.archive.search import Searcher
 from presscheck.archive.store import Archive
 from presscheck.papers.library import Library

@@ -53,7 +53,12 @@ def queries_of(digests: list[dict[str, Any]]) -> list[Queries]:
         if purpose.strip():
             kinds["purpose"].append((purpose, one["id"]))
     return [
-        Queries(kind, [text for text, _ in some], [one for _, one in some], np.array([half(one) for _, one in some]))
+        Queries(
+            kind,
+            [text for text, _ in some],
+            [one for _, one in some],
+            np.array([half(one) for _, one in some]),
+        )
         for kind, some in kinds.items()
     ]
 

@@ -70,8 +70,8 @@ def _(g: dict[str, Any]) -> None:
 
 @check("1.3")
 def _(g: dict[str, Any]) -> None:
-    closed(g["bound_energy"](-0.7, -0.3, 0, 20.0, 4000), -0.5, rtol=1e-4)
-    closed(g["bound_energy"](-0.17, -0.1, 1, 40.0, 4000), -0.125, rtol=1e-4)
+    closed(g["bound_energy"](-0.7, -0.3, 0, 20.0, 2000), -0.5, rtol=1e-4)
+    closed(g["bound_energy"](-0.17, -0.1, 1, 30.0, 1500), -0.125, rtol=1e-3)
 
 
 @check("1.4")
@@ -274,7 +274,7 @@ def _(g: dict[str, Any]) -> None:
     steady = np.linalg.solve(-operator, held)
     c0 = np.linspace(0.1, 0.5, n)
     exact = steady + expm(0.3 * operator) @ (c0 - steady)
-    closed(g["implicit_euler"](c0, d, 0.5, 1.2, 0.4, 0.3 / 3000, 3000), exact, rtol=1e-3)
+    closed(g["implicit_euler"](c0, d, 0.5, 1.2, 0.4, 0.3 / 1000, 1000), exact, rtol=2e-3)
 
 
 @check("8.3")
@@ -478,3 +478,11 @@ def test_a_model_adapter_keeps_the_end_of_a_long_prompt() -> None:
 def test_all_targets_are_there() -> None:
     assert isinstance(MemoryTargets({}), MemoryTargets)
     assert mini_targets().steps() == [step.number for problem in load_mini() for step in problem.steps]
+
+
+@needs_sandbox
+def test_the_system_keeps_the_contract() -> None:
+    pytest.importorskip("torch")
+    from presscheck.testing import check_system
+
+    check_system("scicode")

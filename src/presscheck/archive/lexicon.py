@@ -1,8 +1,9 @@
 """Korean words of the field in English, for looking up a Korean query in English abstracts.
 
-The words are the glossary's (``digest/glossary.tsv``). A Korean word carries its particles with it ("모델을"),
-and compounds are written together ("언어모델"); so at each place of a word the
-longest entry that starts there is taken, and then the rest is read on.
+The words are the glossary's (``digest/glossary.tsv``). A Korean word carries its
+particles with it ("모델을"), and compounds are written together ("언어모델"); so at
+each place of a word the longest entry that starts there is taken, and then the rest
+is read on.
 """
 
 from __future__ import annotations

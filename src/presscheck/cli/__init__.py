@@ -100,7 +100,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="presscheck")
 def main() -> None:
-    """The daily-papers digest that is checked.
+    """The daily-papers digest that is checked, and whose headline results can be run.
 
     presscheck turns a day of machine-learning papers into an edition in which
     every statement points to the sentence of the paper that carries it.
@@ -109,4 +109,6 @@ def main() -> None:
     presscheck edition              the newest closed day
     presscheck edition 2024-07-31   that day, from the library, the network or what is shipped
     presscheck check digest.md      anybody's digest, held against its papers
+    presscheck run think            a paper's claims, measured on this machine
+    presscheck search 키-값 캐시     papers, found in Korean or English
     """  # noqa: D301 - \b is click's mark for "do not rewrap"

@@ -1,9 +1,9 @@
 """DEF: a bagged forest of density estimation trees, the generative counterpart of a random forest.
 
-Reference: Bravo, arXiv 2410.03535, section on density estimation trees and appendix. Each tree is
-grown from the uniform density on a bootstrap sample, by gain in likelihood (KL) or in squared error (Brier);
-the forest's density is the mean of its trees'. Differences: a leaf's mass is smoothed by `smoothing` rows spread uniformly,
-so that no row has density zero.
+Reference: Bravo, arXiv 2410.03535, section on density estimation trees and appendix. Each tree is grown from
+the uniform density on a bootstrap sample, by gain in likelihood (KL) or in squared error (Brier); the
+forest's density is the mean of its trees'. Differences: a leaf's mass is smoothed by `smoothing` rows spread
+uniformly, so that no row has density zero.
 Shapes: N rows, D columns, K values, L leaves.
 """
 

@@ -193,7 +193,8 @@ class Ensemble:
         def run(part: slice, uniforms: NDArray[np.float64]) -> None:
             kernels.gibbs(
                 state[part], held[part], uniforms, self.offset, self.ordered, self.base, self.masks,
-                self.full, self.low, self.high, self.factor, self.inverse, self.values, self.words, trees, kept[part],
+                self.full, self.low, self.high, self.factor, self.inverse, self.values, self.words, trees,
+                kept[part],
             )  # fmt: skip
 
         at_once = max(threads, GIBBS_DRAWS // max(1, sweeps * D))

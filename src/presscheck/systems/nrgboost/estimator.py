@@ -1,8 +1,8 @@
 """NRGBoost: a generative model of a whole table by boosted trees of an energy.
 
 Reference: Bravo, "NRGBoost: Energy-Based Generative Boosted Trees", arXiv 2410.03535 (ICLR 2025). Defaults
-are those of the authors' package. Differences: missing cells are marginalised, in training by drawing them anew
-each round from the model given the row's other cells; numeric predictions use in-bin means; the whole
+are those of the authors' package. Differences: missing cells are marginalised, in training by drawing them
+anew each round from the model given the row's other cells; numeric predictions use in-bin means; the whole
 conditional is available; categories may be up to 4096.
 Shapes: N rows, D columns, K values of the column asked for.
 """

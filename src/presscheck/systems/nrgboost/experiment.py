@@ -52,7 +52,7 @@ SIZES = {
         ("concrete", "churn", "diamonds"), 1500, 50, 64, 4000, 10, 20, 300, 15, ("concrete",), 20, 4000, 30
     ),
     "full": Size(
-        ("concrete", "churn", "credit", "diamonds"), 4000, 200, 64, 8000, 20, 30, 500, 30,
+        ("concrete", "churn", "credit", "diamonds"), 3000, 200, 64, 8000, 20, 30, 500, 30,
         ("concrete", "churn"), 60, 8000, 60,
     ),
 }  # fmt: skip
@@ -183,6 +183,8 @@ def arms(run: Run) -> dict[str, Arm]:
             closeness = metrics.dcr(rows, train, test)
             out.append((f"closer_to_train_{name}", closeness["closer_to_train"], "1"))
         out = with_means(out, ("skill", "c2st", "efficacy", "columns", "unusual"))
+        skills = {metric: value for metric, value, _ in out}
+        yield "skill_small", float(np.mean([skills[f"skill_{name}"] for name in size.equal_tables])), "1"
         rename = {"columns": "column_skill", "unusual": "ood_auc"}
         for metric, value, unit in out:
             yield rename.get(metric, metric), value, unit
@@ -246,11 +248,15 @@ def arms(run: Run) -> dict[str, Arm]:
     peers: dict[str, Arm] = {
         "official": Peer("nrgboost", f"{PEERS}:official", official),
         "lightgbm": Peer("lightgbm", f"{PEERS}:lightgbm", {"tables": tables, "rows": size.rows}),
-        "arf": Peer("arfpy", f"{PEERS}:arf", {"tables": tables, **shared}),
+        "arf": Peer("arfpy", f"{PEERS}:arf", {"tables": list(size.equal_tables), **shared}),
         "ctgan": Peer("ctgan", f"{PEERS}:ctgan", {"tables": tables[:1], "epochs": 300, **shared}),
     }
-    if run.size == "smoke":  # loading and compiling them takes longer than this size may
-        peers = {name: left_out(arm.name) for name, arm in peers.items() if isinstance(arm, Peer)}
+    # Loading, compiling or training them takes longer than the smaller sizes may.
+    absent = {"smoke": tuple(peers), "quick": ("arf", "ctgan"), "full": ()}[run.size]
+    for name in absent:
+        peer = peers[name]
+        assert isinstance(peer, Peer)
+        peers[name] = left_out(peer.name)
     return {
         "nrgboost": nrgboost,
         "def": forest,
@@ -266,7 +272,7 @@ def left_out(peer: str) -> Arm:
     """An arm that says that a peer does not run at this size."""
 
     def arm(seed: int) -> list[Reading]:
-        raise Unavailable(f"{peer} does not run at this size, which is too short to load it")
+        raise Unavailable(f"{peer} does not run at this size, which is too short for it")
 
     return arm
 

@@ -68,7 +68,9 @@ def verdicts(jobs: list[Job], data: str, timeout: int) -> list[bool]:
         [log] = eval(task, model="mockllm/model", log_dir=folder, display="none", max_sandboxes=2)
         # Its samples are read from that folder when they are asked for.
         if log.status != "success" or log.samples is None:
-            raise RuntimeError(f"inspect ends with {log.status}: {log.error.message if log.error else ''}"[:300])
+            raise RuntimeError(
+                f"inspect ends with {log.status}: {log.error.message if log.error else ''}"[:300]
+            )
         found = {int(one.id): bool(one.scores["last_step"].as_float()) for one in log.samples}
     return [found[index + 1] for index in range(len(jobs))]
 

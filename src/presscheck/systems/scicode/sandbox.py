@@ -197,6 +197,7 @@ class Sandbox:
                 started = child.frame()
                 ended = started if isinstance(started, tuple) else child.frame()
                 status = None if isinstance(ended, tuple) and ended[0] == "timeout" else child.status()
+                child.drain()
                 return ScriptOutcome(status, child.printed(), child.seconds())
 
     def _child(self, files: str | None = None) -> _Child:
@@ -206,6 +207,7 @@ class Sandbox:
         if result and isinstance(result[0], str):
             failure, result = result, ()
         level = self.isolation.level
+        child.drain()
         return Outcome(failure, tuple(result), child.seconds(), child.printed(), level, child.run_id)
 
 
@@ -290,6 +292,13 @@ class _Child:
         """Whether the child has said more than it was asked for."""
         self._pump(time.perf_counter())
         return bool(self._in)
+
+    def drain(self) -> None:
+        """Take the prints that are waiting; those that come before a frame are in the pipe by then."""
+        had = -1
+        while had < len(self._errors):
+            had = len(self._errors)
+            self._pump(time.perf_counter())
 
     def _take(self) -> dict[str, Any] | tuple[str, str] | None:
         if len(self._in) < 4:

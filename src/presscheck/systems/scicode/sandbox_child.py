@@ -64,6 +64,7 @@ class Harness:
         before = _fingerprint()
         keep = list(vars(sys.modules["numpy"]).values())  # an id stays taken while its object lives
         failure = failure or self._attempt(order["code"], "<solution>", space)
+        _flush()
         self.say(stage="loaded", failure=failure)
         if failure:
             return
@@ -75,6 +76,7 @@ class Harness:
             results.append(self._test(test, shared, protected))
             tampered = tampered or self._tampered(before)
         del keep
+        _flush()  # before the frame: the parent ends this process once it has that
         self.say(stage="done", results=results, token=job["token"], tampered=tampered)
 
     def _test(self, test: dict[str, Any], space: dict[str, Any], protected: dict[str, Any]) -> dict[str, Any]:
@@ -117,6 +119,12 @@ class Harness:
         return ""
 
 
+def _flush() -> None:
+    with contextlib.suppress(BaseException):
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
 def _describe(error: BaseException, name: str) -> str:
     """Class, message and line, whatever the solution's exception does when it is printed."""
     text = "?"
@@ -156,9 +164,6 @@ def main() -> None:
         _script(order, harness.say)
         return
     harness.run(order)
-    with contextlib.suppress(BaseException):
-        sys.stdout.flush()
-        sys.stderr.flush()
     os._exit(0)  # no atexit hook, no thread of the solution, keeps this process alive
 
 

@@ -50,9 +50,9 @@ class Size:
 SIZES = {
     "smoke": Size(192, 24, 1, 0, 0, 256, 2, tiny=True),
     "quick": Size(768, 128, 1, 2, 384, 8192, 4),
-    "full": Size(2048, 256, 1, 4, 384, 8192, 8),
+    "full": Size(1024, 128, 3, 3, 384, 8192, 8),
 }
-ROUNDS = {"smoke": 2, "quick": 5, "full": 8}
+ROUNDS = {"smoke": 2, "quick": 5, "full": 6}
 WARMUP = {"smoke": 0, "quick": 0, "full": 0}
 MODELS = True
 BATCH = 8
