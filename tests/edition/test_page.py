@@ -339,9 +339,9 @@ def test_fifty_papers_render_in_half_a_second():
 
 
 def _seconds(edition: Edition) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     render_edition(edition)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_a_long_abstract_is_on_the_page_once():

@@ -185,6 +185,15 @@ def test_an_entry_shows_its_claims_with_said_measured_and_word(site):
         assert "presscheck run larch --size quick" in page
 
 
+def test_the_figure_of_a_record_stands_with_the_paper_and_the_system_and_not_in_the_edition(site):
+    for name, there in (
+        ("2024-07-30/index.html", 0),
+        ("papers/2407.00001.html", 1),
+        ("systems/larch.html", 1),
+    ):
+        assert (site.out / name).read_text().count('<img src="../systems/larch.svg"') == there
+
+
 def test_a_systems_page_has_its_readme_without_what_could_run(site):
     page = (site.out / "systems" / "larch.html").read_text()
     assert "Pass a <code>LarchCache</code> to" in page

@@ -42,6 +42,7 @@ def command(host: str, port: int, folders: tuple[Path, ...], shipped: bool, name
 
     Ctrl-C stops it, and a run that it has started.
     """  # noqa: D301 - \b is click's mark for "do not rewrap"
+    import contextlib
     import socket
 
     import uvicorn
@@ -72,6 +73,6 @@ def command(host: str, port: int, folders: tuple[Path, ...], shipped: bool, name
         app, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=15,
         timeout_graceful_shutdown=3, limit_concurrency=2000,
     )  # fmt: skip
-    with listening:
+    with listening, contextlib.suppress(KeyboardInterrupt):  # raised again once all is closed
         uvicorn.Server(config).run(sockets=[listening])
     return 0
