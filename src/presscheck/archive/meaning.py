@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from presscheck.archive.encoders import Encoder
@@ -42,7 +43,8 @@ def texts_of(paper: Paper) -> list[str]:
 
 def hash_of(paper: Paper) -> str:
     """Changes when what is encoded changes."""
-    return hashlib.sha256(f"{paper.title}\0{paper.abstract}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    text = f"{paper.title}\0{paper.abstract}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def own_vector(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -53,7 +55,7 @@ def own_vector(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     import numpy as np
 
-    title = rows[0].astype(np.float32)
+    title: NDArray[np.float32] = rows[0].astype(np.float32)
     if len(rows) == 1:
         return title
     mean = rows[1:].astype(np.float32).mean(axis=0)
@@ -278,7 +280,7 @@ class VectorIndex:
             self._own = whole
         self._graph = None
 
-    def _paths(self) -> list:  # type: ignore[type-arg]
+    def _paths(self) -> list[Path]:
         return sorted(self.folder.glob("*.vectors"))
 
     def _by_graph(

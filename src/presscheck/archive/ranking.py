@@ -111,10 +111,10 @@ def shipped(encoder: str) -> Ranking:
     with file.open("rb") as data, np.load(data, allow_pickle=False) as held:
         if f"{encoder}.weights" not in held:
             return Ranking()
-        weights = [float(value) for value in held[f"{encoder}.weights"]]
+        title, mean, best, own, english = (float(value) for value in held[f"{encoder}.weights"])
         projection = None
         if f"{encoder}.left" in held:
             left = held[f"{encoder}.left"].astype(np.float32)
             right = held[f"{encoder}.right"].astype(np.float32)
             projection = np.eye(len(left), dtype=np.float32) + left @ right
-    return Ranking(*weights, projection=projection)
+    return Ranking(title, mean, best, own, english, projection)

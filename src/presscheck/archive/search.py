@@ -145,9 +145,7 @@ class Searcher:
         terms = self.words.terms(text)
         english = translations(text)
         vector = None if words_only else self._vector(text)
-        return [
-            self._hit(held[n], score, (terms, english), vector) for n, score in scored if n in held
-        ]
+        return [self._hit(held[n], score, (terms, english), vector) for n, score in scored if n in held]
 
     def similar(self, id: str, limit: int = 10) -> list[Hit]:
         """The papers whose meaning is nearest to a paper's, that one left out.
@@ -270,7 +268,11 @@ class Searcher:
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
 
     def _hit(
-        self, paper: Paper, score: float, terms: tuple[list[str], list[str]], vector: NDArray[np.float32] | None
+        self,
+        paper: Paper,
+        score: float,
+        terms: tuple[list[str], list[str]],
+        vector: NDArray[np.float32] | None,
     ) -> Hit:
         snippet, why = self._snippet(paper, terms, vector)
         return Hit(paper=paper, score=round(score, 4), snippet=snippet, why=why)

@@ -31,7 +31,8 @@ SCHEMA = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS papers (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, change INTEGER NOT NULL, paper BLOB NOT NULL);
+    n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    change INTEGER NOT NULL, paper BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS papers_change ON papers (change);
 CREATE TABLE IF NOT EXISTS gone (n INTEGER PRIMARY KEY, change INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS keys (key TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (key, n)) WITHOUT ROWID;
@@ -140,9 +141,8 @@ class Archive:
         database = self._write()
         with transaction(database, self.path):
             for entry in edition.entries:
-                text = "\n".join(
-                    s.text for section in entry.sections if section.key != "fields" for s in section.statements
-                )
+                told = [s.statements for s in entry.sections if s.key != "fields"]
+                text = "\n".join(statement.text for statements in told for statement in statements)
                 held = self._numbers([entry.paper]).get(entry.paper)
                 if held is None or not text:
                     continue
@@ -257,7 +257,8 @@ class Archive:
     def _add(self, paper: Paper) -> str:
         """Add one paper inside a transaction; returns what it was: new, changed or unchanged."""
         if not paper.id or not paper.title:
-            raise BadInput(f"a paper without {'a title' if paper.id else 'an id'} cannot be kept: {paper.id!r}")
+            what = "a title" if paper.id else "an id"
+            raise BadInput(f"a paper without {what} cannot be kept: {paper.id!r}")
         database = self._write()
         twins = self._twins(paper)
         state = "changed"
@@ -310,12 +311,18 @@ class Archive:
     def _more(self, n: int, paper: Paper) -> bool:
         """Whether a paper that says nothing new brings a day or a count of votes."""
         database = self._write()
-        new_day = paper.date and not database.execute(
-            "SELECT 1 FROM days WHERE n = ? AND date = ?", (n, paper.date)
-        ).fetchone()
-        new_votes = paper.votes is not None and not database.execute(
-            "SELECT 1 FROM votes WHERE n = ? AND at = ? AND votes >= ?", (n, paper.votes_at, paper.votes)
-        ).fetchone()
+        new_day = (
+            paper.date
+            and not database.execute(
+                "SELECT 1 FROM days WHERE n = ? AND date = ?", (n, paper.date)
+            ).fetchone()
+        )
+        new_votes = (
+            paper.votes is not None
+            and not database.execute(
+                "SELECT 1 FROM votes WHERE n = ? AND at = ? AND votes >= ?", (n, paper.votes_at, paper.votes)
+            ).fetchone()
+        )
         return bool(new_day or new_votes)
 
     def _move(self, old: int, new: int) -> None:

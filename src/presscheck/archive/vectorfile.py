@@ -1,10 +1,10 @@
-"""Vectors on disk in a format that maps into memory, each file whole, checked and never changed.
+r"""Vectors on disk in a format that maps into memory, each file whole, checked and never changed.
 
 A file holds some papers: for each the vectors of its texts (title first, then the
 sentences of its abstract) and one that stands for the paper. In order, all
 little-endian::
 
-    8 bytes   b"PCVEC\\0\\0\\1"
+    8 bytes   b"PCVEC\0\0\1"
     4 bytes   length of the header        4 bytes   CRC-32 of the header
     header    JSON: model, width, papers [id, hash, rows] …, crc of what follows
     padding   to a multiple of 64
@@ -127,7 +127,7 @@ def open_vectors(path: Path, model: str = "") -> Vectors:
     start = _PRELUDE.size + length + -(_PRELUDE.size + length) % _ALIGNED
     counts = np.array([count for *_, count in header.papers], dtype=np.int64)
     size = 2 * header.width * (len(counts) + int(counts.sum()))
-    if len(data) != start + size or zlib.crc32(data[start:]) != header.crc:
+    if len(data) != start + size or zlib.crc32(memoryview(data)[start:]) != header.crc:
         raise BadInput(f"{path} was cut or changed: its vectors have another checksum")
     values = data[start:].view("<f2").reshape(-1, header.width)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from presscheck.archive.database import Damaged, connect, told, transaction
 from presscheck.archive.korean import HANGUL, segmented, tokenizer
@@ -37,7 +37,8 @@ _TABLES = """
 CREATE TABLE made (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE facts (n INTEGER PRIMARY KEY, id TEXT NOT NULL, date TEXT NOT NULL, fields TEXT NOT NULL,
     languages TEXT NOT NULL, system INTEGER NOT NULL);
-CREATE VIRTUAL TABLE words USING fts5(title, abstract, said, tokenize = "porter unicode61 remove_diacritics 2")
+CREATE VIRTUAL TABLE words USING fts5(
+    title, abstract, said, tokenize = "porter unicode61 remove_diacritics 2")
 """
 
 
@@ -117,21 +118,14 @@ class WordIndex:
             return []
         # In quotes nothing is an operator of FTS5, and tokens hold no quotes.
         query = " OR ".join(f'"{phrase}"' for phrase in dict.fromkeys(phrases[:MOST_TERMS]))
-        database = self._open()
+        ranked = (
+            f"SELECT rowid, bm25(words, {', '.join(map(str, WEIGHTS))}) AS score FROM words "
+            "WHERE words MATCH ? ORDER BY score LIMIT ?"
+        )
         with told(self.path):
-            if among is None:
-                rows = database.execute(
-                    f"SELECT rowid, bm25(words, {WEIGHTS[0]}, {WEIGHTS[1]}, {WEIGHTS[2]}) AS score FROM words "
-                    "WHERE words MATCH ? ORDER BY score LIMIT ?",
-                    (query, limit),
-                ).fetchall()
-            else:
-                rows = database.execute(
-                    f"SELECT rowid, bm25(words, {WEIGHTS[0]}, {WEIGHTS[1]}, {WEIGHTS[2]}) AS score FROM words "
-                    "WHERE words MATCH ? ORDER BY score",
-                    (query,),
-                ).fetchall()
-                rows = [row for row in rows if row[0] in among][:limit]
+            rows = self._open().execute(ranked, (query, limit if among is None else -1)).fetchall()
+        if among is not None:
+            rows = [row for row in rows if row[0] in among][:limit]
         return [(int(n), -float(score)) for n, score in rows]
 
     def terms(self, query: str) -> list[str]:
@@ -235,7 +229,7 @@ class WordIndex:
                 database.execute(statement)
             database.executemany("INSERT INTO made VALUES (?, ?)", [*fits.items(), ("change", -1)])
 
-    def _made(self) -> dict[str, object]:
+    def _made(self) -> dict[str, Any]:
         """What the index says about itself; empty if it was just made."""
         with told(self.path):
             database = self._open()
