@@ -1,4 +1,4 @@
-"""Korean words for an index of words: without their particles where Kiwi is there, else pairs of syllables."""
+"""Korean words for an index: without particles where Kiwi is installed, else pairs of syllables."""
 
 from __future__ import annotations
 

@@ -63,15 +63,15 @@ def same(one: Paper, other: Paper) -> bool:
     mine, theirs = doi_of(one), doi_of(other)
     if mine and theirs:
         return mine == theirs
-    if one.authors and other.authors and one.id != other.id and mine != theirs:
-        return _surname(one) == _surname(other)
+    if one.id != other.id and one.authors and other.authors:
+        return bool(_first_author(one) & _first_author(other))
     return True
 
 
-def _surname(paper: Paper) -> str:
-    """The longest word of the first author's name: first names are often cut to a letter."""
-    words: list[str] = _LETTERS.findall(paper.authors[0].name.casefold())
-    return max(words, key=len, default="")
+def _first_author(paper: Paper) -> set[str]:
+    """The words of the first author's name: first names are often cut to a letter, or stand last."""
+    words = _LETTERS.findall(paper.authors[0].name.casefold())
+    return {word for word in words if len(word) > 1}
 
 
 def merged(held: Paper, new: Paper) -> Paper:
@@ -108,7 +108,7 @@ def merged(held: Paper, new: Paper) -> Paper:
 
 def _newer(held: Paper, new: Paper) -> bool:
     """Whether the added record is of a later time; without times and versions the first one stays."""
-    if held.version and new.version and held.version != new.version:
+    if new.version and held.version != new.version:
         return _number(new.version) > _number(held.version)
     return bool(new.votes_at and new.votes_at > held.votes_at)
 

@@ -127,7 +127,7 @@ def open_vectors(path: Path, model: str = "") -> Vectors:
     start = _PRELUDE.size + length + -(_PRELUDE.size + length) % _ALIGNED
     counts = np.array([count for *_, count in header.papers], dtype=np.int64)
     size = 2 * header.width * (len(counts) + int(counts.sum()))
-    if len(data) != start + size or zlib.crc32(memoryview(data)[start:]) != header.crc:
+    if len(data) != start + size or zlib.crc32(data[start:].data) != header.crc:
         raise BadInput(f"{path} was cut or changed: its vectors have another checksum")
     values = data[start:].view("<f2").reshape(-1, header.width)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
