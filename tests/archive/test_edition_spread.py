@@ -39,7 +39,7 @@ def test_an_archive_published_through_ray_is_byte_for_byte_the_same(tmp_path: Pa
     rows = [
         {"date": f"2024-07-{day}", "id": f"2407.{day}{n:03}", "title": f"Dace {n}: Rings", "authors": ["A B"],
          "summary": f"Counting fish scales by eye takes {n} hours on every river that we know of. "
-                    f"We present Dace, a small network that counts rings. It is right for {90 + n}% of the fish.",
+                    f"We present Dace, a small network that counts rings. It is right for {90 + n}% of fish.",
          "upvotes": n}
         for day in (29, 30, 31)
         for n in range(2)
