@@ -57,6 +57,29 @@ def test_an_archive_published_through_ray_is_byte_for_byte_the_same(tmp_path: Pa
     assert again.stdout.count("unchanged") == 3
 
 
+def test_an_archive_added_through_ray_is_found_in_as_one_added_here(
+    tmp_path: Path, cluster: None, monkeypatch: pytest.MonkeyPatch
+):
+    row = {"date": "2024-07-29", "id": "2407.29001", "title": "Dace: Rings", "authors": ["A B"],
+           "summary": "We present Dace, a small network that counts the rings of a fish scale."}  # fmt: skip
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        "\n".join(json.dumps(row | {"id": f"2407.2900{n}", "title": f"Dace {n}"}) for n in range(5))
+    )
+    made = []
+    for on in ("local", "ray"):
+        home = tmp_path / on
+        monkeypatch.setenv("PRESSCHECK_HOME", str(home))
+        result = CliRunner().invoke(main, ["archive", "add", str(path), "--on", on])
+        assert result.exit_code == 0, result.output
+        assert "5 new" in result.stdout
+        vectors = {file.name: file.read_bytes() for file in (home / "archive").rglob("*.vectors")}
+        found = CliRunner().invoke(main, ["search", "rings of fish", "--json"]).stdout
+        made.append((vectors, found))
+    assert made[0] == made[1]
+    assert made[0][0]
+
+
 def test_one_day_and_a_model_are_not_spread(tmp_path: Path):
     result = run("2024-07-31", "--on", "ray")
     assert result.exit_code == 2

@@ -6,7 +6,8 @@ and the archive and its vector files are those that one process makes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,11 +82,21 @@ class SpreadEncoder(Encoder):
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of what is searched in: (n, width) float32."""
-        import functools
-
         import numpy as np
 
         if not texts:
             return super().passages(texts)
         task = functools.partial(tasks.passages, name=self.name)
         return np.stack(list(map_items(texts, task, on=self._on, workers=self._workers, batch=TEXTS)))
+
+
+def reader_of(on: Where, workers: int) -> Callable[[Path | str, list[Problem]], Iterator[Paper]]:
+    """What reads a file: this process alone, or many on Ray."""
+    if on == "local":
+        return iter_papers
+    return functools.partial(read_bulk, on=on, workers=workers)
+
+
+def spread_encoder(name: str, on: Where, workers: int) -> Encoder | None:
+    """What encodes in place of this process; None for nothing else."""
+    return None if on == "local" else SpreadEncoder(name, on=on, workers=workers)
