@@ -32,8 +32,8 @@ STAGES = {
     "vectors": "index of meaning (encode every sentence)",
     "write": "write entries (extractive, four digests)",
 }
-WRITTEN = 2_000
-"""Papers that are written: the encoder is most of it, and is measured on all by `vectors`."""
+MOST = {"vectors": 10**9, "write": 2_000}
+"""Papers of the stages in which the encoder is nearly all of the work; `--most` lowers both."""
 SYNTHETIC = 100_000
 QUERIES = (
     "key value cache pruning",
@@ -75,7 +75,7 @@ def parts(path: str, most: int = 10**9) -> Iterator[list]:
         yield some
 
 
-def stage(name: str, path: str, folder: Path) -> None:
+def stage(name: str, path: str, folder: Path, most: int) -> None:
     """One stage, in this process; only what the stage itself does is on the clock."""
     from presscheck.archive.encoders import Encoder
     from presscheck.archive.meaning import VectorIndex
@@ -88,7 +88,7 @@ def stage(name: str, path: str, folder: Path) -> None:
     words, vectors = WordIndex(archive), VectorIndex(archive, Encoder())
     seconds, done, written = 0.0, 0, 0
     begun = time.process_time()
-    for some in parts(path, WRITTEN if name == "write" else 10**9):
+    for some in parts(path, min(most, MOST.get(name, 10**9)) if name in MOST else 10**9):
         done += len(some)
         if name == "read":
             tell(done, time.process_time() - begun, 0)
@@ -179,11 +179,22 @@ def synthetic(path: str, folder: Path) -> None:
     tell(SYNTHETIC, 0.0, rows.nbytes // 2, query=scans(Scan()), kind="vectors", array=rows.nbytes)
 
 
-def run(path: str, name: str) -> list[dict]:
+def run(path: str, name: str, most: int) -> list[dict]:
     """A stage in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, __file__, "--papers", path, "--stage", name, "--folder", folder]
+        command = [
+            sys.executable,
+            __file__,
+            "--papers",
+            path,
+            "--stage",
+            name,
+            "--folder",
+            folder,
+            "--most",
+            str(most),
+        ]
         done = subprocess.run(
             command, env=os.environ | threads, stdout=subprocess.PIPE, check=True, text=True
         )
@@ -251,23 +262,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--papers", required=True)
     parser.add_argument("--write", help="the Markdown file whose tables to replace")
+    parser.add_argument("--stages", default=",".join((*STAGES, "synthetic")), help="which, with commas")
+    parser.add_argument("--results", default="", help="a .json to gather the results of several calls in")
+    parser.add_argument("--most", type=int, default=10**9, help="papers of the stages that encode")
     parser.add_argument("--stage", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.stage == "synthetic":
         return synthetic(given.papers, given.folder)
     if given.stage:
-        return stage(given.stage, given.papers, given.folder)
+        return stage(given.stage, given.papers, given.folder, given.most)
     found: dict[str, list[dict]] = {}
-    for name in (*STAGES, "synthetic"):
+    results = Path(given.results) if given.results else None
+    if results is not None and results.exists():
+        found = json.loads(results.read_text())
+    for name in given.stages.split(",") if given.stages else ():
         begun = time.perf_counter()
-        found[name] = run(given.papers, name)
-        print(
-            f"{name}: {time.perf_counter() - begun:.0f} s",
-            json.dumps(found[name]),
-            file=sys.stderr,
-            flush=True,
-        )
+        found[name] = run(given.papers, name, given.most)
+        print(f"{name}: {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
+        if results is not None:
+            results.write_text(json.dumps(found))
+    if missing := [name for name in (*STAGES, "synthetic") if name not in found]:
+        print(f"no table yet: {', '.join(missing)} not measured")
+        return None
     text = table(found)
     print(text)
     if given.write:
