@@ -279,7 +279,9 @@ def report(found: dict, arms: dict[str, Scores], kinds: Sequence[str]) -> str:
         lines.append("")
     pairs = zip(arms, found["", "", "seconds"], strict=True)
     lines.append(
-        "Seconds a reader, fitting and 20 editions: " + ", ".join(f"{n} {s:.2f}" for n, s in pairs) + "."
+        "Seconds a reader, fitting and 20 editions, by the wall clock of a machine with other work: "
+        + ", ".join(f"{n} {s:.2f}" for n, s in pairs)
+        + "."
     )
     return "\n".join(lines)
 
