@@ -182,6 +182,18 @@ def test_a_broken_index_of_words_is_noticed_and_made_again(searcher, archive, pa
     assert [hit.paper.id for hit in again.search("fold cloth", words_only=True)] == expected
 
 
+def test_a_page_that_breaks_while_the_index_is_open_is_made_again(searcher):
+    searcher.update(words_only=True)
+    path = searcher.words.path
+    searcher.words.close()
+    data = bytearray(path.read_bytes())
+    pages = len(data) // 4096
+    data[4096 * 5 :] = b"\xff" * (4096 * (pages - 5))
+    path.write_bytes(data)
+    assert searcher.words.search(["robot"], 5)
+    assert "damaged" in searcher.words.rebuilt
+
+
 def test_an_index_of_another_archive_is_not_used(tmp_path, searcher, papers):
     searcher.update(words_only=True)
     other = Archive(Library(tmp_path / "other"))
@@ -199,7 +211,7 @@ def test_small_files_are_joined_and_nothing_is_lost(archive, papers, bag_of_word
         archive.add([replace(papers[number % 6], id=f"2503.{number:05d}", title=f"Day {number} has one")])
         list(index.update())
     assert len(list(index.folder.glob("*.vectors"))) <= 9
-    assert len(index) == 12 and len(set(bag_of_words)) == len({t for t in bag_of_words})
+    assert len(index) == 12
     encoded = len(bag_of_words)
     again = VectorIndex(archive, Encoder())
     list(again.update())

@@ -1,10 +1,9 @@
 """Korean words of the field in English, for looking up a Korean query in English abstracts.
 
-Two sources: the glossary, whose rows were written by hand, and ``lexicon.tsv``,
-single words learned from Korean digests and their English abstracts by
-``scripts/train_search.py``. A Korean word carries its particles with it ("모델을"),
-and compounds are written together ("언어모델"); so at each place of a word the
-longest entry that starts there is taken, and then the rest is read on.
+The words are the glossary's (``digest/glossary.tsv``). A Korean word carries its
+particles with it ("모델을"), and compounds are written together ("언어모델"); so at
+each place of a word the longest entry that starts there is taken, and then the rest
+is read on.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib import resources
 
 from presscheck.archive.korean import HANGUL
 from presscheck.digest.glossary import Glossary, ours
@@ -63,10 +61,8 @@ def _heads(run: str) -> set[int]:
 
 @lru_cache(maxsize=1)
 def known() -> dict[str, tuple[str, ...]]:
-    """What comes with the package: the learned words, and the glossary's terms over them."""
-    table = dict(learned())
-    table.update(of_glossary(ours()))
-    return table
+    """The glossary that comes with the package, from Korean to English."""
+    return of_glossary(ours())
 
 
 def of_glossary(glossary: Glossary) -> dict[str, tuple[str, ...]]:
@@ -78,12 +74,3 @@ def of_glossary(glossary: Glossary) -> dict[str, tuple[str, ...]]:
             if len(letters) > 1 and HANGUL.fullmatch(letters):
                 table.setdefault(letters, {}).update(dict.fromkeys(term.en))
     return {korean: tuple(english) for korean, english in table.items()}
-
-
-def learned() -> dict[str, tuple[str, ...]]:
-    """The words of ``lexicon.tsv``: Korean, tab, English words with spaces between."""
-    file = resources.files("presscheck.archive") / "lexicon.tsv"
-    if not file.is_file():
-        return {}
-    rows = (line.split("\t") for line in file.read_text("utf-8").splitlines() if not line.startswith("#"))
-    return {row[0]: tuple(row[1].split()) for row in rows if len(row) == 2}

@@ -113,8 +113,6 @@ def shipped(encoder: str) -> Ranking:
             return Ranking()
         title, mean, best, own, english = (float(value) for value in held[f"{encoder}.weights"])
         projection = None
-        if f"{encoder}.left" in held:
-            left = held[f"{encoder}.left"].astype(np.float32)
-            right = held[f"{encoder}.right"].astype(np.float32)
-            projection = np.eye(len(left), dtype=np.float32) + left @ right
+        if f"{encoder}.projection" in held:
+            projection = held[f"{encoder}.projection"].astype(np.float32)
     return Ranking(title, mean, best, own, english, projection)

@@ -122,8 +122,17 @@ class WordIndex:
             f"SELECT rowid, bm25(words, {', '.join(map(str, WEIGHTS))}) AS score FROM words "
             "WHERE words MATCH ? ORDER BY score LIMIT ?"
         )
-        with told(self.path):
-            rows = self._open().execute(ranked, (query, limit if among is None else -1)).fetchall()
+        values = (query, limit if among is None else -1)
+        try:
+            with told(self.path):
+                rows = self._open().execute(ranked, values).fetchall()
+        except (Damaged, sqlite3.DatabaseError) as error:
+            # A broken page shows only when it is read.
+            self.drop(f"{self.path.name} was damaged ({error})")
+            for _ in self.update():
+                pass
+            with told(self.path):
+                rows = self._open().execute(ranked, values).fetchall()
         if among is not None:
             rows = [row for row in rows if row[0] in among][:limit]
         return [(int(n), -float(score)) for n, score in rows]

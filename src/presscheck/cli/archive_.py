@@ -64,13 +64,13 @@ def add(
 
     Exit status: 0 done; 1 added, but a paper could not be used; 2 nothing more added.
     """
+    if last and not first:
+        raise BadInput("--to needs --from: the first day to take")
     if not paths and not first:
         raise BadInput(
             "nothing was named to add",
             hint="for example `presscheck archive add papers.jsonl`, or --from 2024-12-01 --to 2024-12-31",
         )
-    if last and not first:
-        raise BadInput("--to needs --from: the first day to take")
     from presscheck.archive.bulk import reader_of, spread_encoder
     from presscheck.archive.encoders import Encoder
     from presscheck.archive.gather import add_days, add_path, span

@@ -1,0 +1,1 @@
+"""Parts of the measurement of search: queries, scores of every paper by every part, and measures."""
