@@ -13,9 +13,14 @@ def lengths(items: Sequence[str]) -> list[int]:
     return [len(item) for item in items]
 
 
-def squares_with_process(items: Sequence[int]) -> list[tuple[int, int]]:
-    time.sleep(0.1)  # so that no single worker can be quick enough for all
-    return [(item * item, os.getpid()) for item in items]
+def squares_with_process(items: Sequence[tuple[int, str]]) -> list[tuple[int, int]]:
+    """(number, folder) → (square, process); goes on when a second process has come, or after a minute."""
+    folder = Path(items[0][1])
+    (folder / str(os.getpid())).touch()
+    deadline = time.monotonic() + 60
+    while len(list(folder.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return [(number * number, os.getpid()) for number, _ in items]
 
 
 def one_short(items: Sequence[str]) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from presscheck.archive.profile import Profile, Terms, terms_of
 from presscheck.archive.for_me import explain, learn, rank, weights_of
+from presscheck.archive.profile import Profile, Terms, terms_of
 from presscheck.archive.reading import Mark, mark_of
 from presscheck.papers.paper import make_paper
 from presscheck.types import Paper

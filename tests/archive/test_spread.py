@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -16,7 +15,7 @@ from presscheck.archive import spread, tasks
 from presscheck.archive.spread import map_items, map_papers
 from presscheck.errors import BadInput, Unreachable
 from presscheck.papers.paper import make_paper
-from presscheck.types import Paper
+from presscheck.types import Paper, Problem
 
 # Workers import the tasks by name, and `tests` may be another package there.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -61,8 +60,9 @@ def test_results_come_in_the_order_of_the_items():
 
 
 @pytest.mark.parametrize("on", WHERE)
-def test_work_is_done_by_two_other_processes_and_comes_in_order(on: spread.Where):
-    made = list(map_items(range(120), given.squares_with_process, on=on, workers=2, batch=10))
+def test_work_is_done_by_two_other_processes_and_comes_in_order(on: spread.Where, tmp_path: Path):
+    items = [(n, str(tmp_path)) for n in range(120)]
+    made = list(map_items(items, given.squares_with_process, on=on, workers=2, batch=10))
     assert [square for square, _ in made] == [n * n for n in range(120)]
     workers = {process for _, process in made}
     assert os.getpid() not in workers
@@ -110,21 +110,38 @@ def test_vectors_are_those_of_one_process(on: spread.Where):
 
 
 @pytest.mark.parametrize("on", WHERE)
-def test_lines_become_the_papers_that_the_reader_of_files_makes(on: spread.Where, tmp_path: Path):
+def test_an_archive_read_and_embedded_by_many_is_that_of_one(on: spread.Where, tmp_path: Path):
+    """Papers equal, vector files byte for byte; a broken and a repeated line are told as by the reader."""
     import json
 
+    from presscheck.archive.bulk import SpreadEncoder, read_bulk
+    from presscheck.archive.encoders import Encoder
+    from presscheck.archive.meaning import VectorIndex
+    from presscheck.archive.store import Archive
     from presscheck.papers.files import iter_papers
+    from presscheck.papers.library import Library
 
     rows = [
         {"date": "2024-01-02", "id": one.id, "title": one.title, "authors": ["A B"], "summary": one.abstract,
          "upvotes": n}
         for n, one in enumerate(PAPERS)
     ]  # fmt: skip
-    lines = [json.dumps(row).encode() for row in rows]
-    (tmp_path / "rows.jsonl").write_bytes(b"\n".join(lines))
-    expected = [msgspec.json.encode(one) for one in iter_papers(tmp_path / "rows.jsonl")]
-    made = list(map_items([*lines, b"no json"], tasks.read, on=on, workers=2, batch=4))
-    assert made == [*expected, b""]
+    lines = [*(json.dumps(row) for row in rows), json.dumps(rows[0]), '{"no": "paper"}']
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    alone, together = Archive(Library(tmp_path / "one")), Archive(Library(tmp_path / "many"))
+    alone.add(iter_papers(path))
+    problems: list[Problem] = []
+    together.add(read_bulk(path, problems, on=on, workers=2))
+    assert list(together) == list(alone)
+    assert {problem.kind for problem in problems} == {"duplicate", "bad paper"}
+    list(VectorIndex(alone, Encoder()).update())
+    list(VectorIndex(together, SpreadEncoder(on=on, workers=2)).update())
+    first, second = (
+        {file.name: file.read_bytes() for file in (archive.folder / "vectors").rglob("*.vectors")}
+        for archive in (alone, together)
+    )
+    assert first and first == second
 
 
 def test_items_are_read_as_they_are_needed():

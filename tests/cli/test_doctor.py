@@ -77,6 +77,24 @@ def test_writers_and_targets_that_are_set_up_are_looked_at(own_home: Path, monke
     assert "SECRET" not in result.output
 
 
+def test_the_state_of_the_archive_and_its_indexes_is_told(own_home: Path):
+    from presscheck.archive.store import Archive
+    from presscheck.papers.library import Library
+    from presscheck.papers.paper import make_paper
+
+    assert rows("--offline")["library", "archive"]["state"] == "off"
+    archive = Archive(Library())
+    archive.add([make_paper(id="2401.00001", title="Dace", abstract="", authors=["A"])])
+    found = rows("--offline")["library", "archive"]
+    assert (found["state"], found["said"]) == ("ok", "1 papers, index of words not made yet")
+    broken = archive.folder / "vectors" / "usem3"
+    broken.mkdir(parents=True)
+    (broken / "000001-x.vectors").write_bytes(b"no vectors")
+    found = rows("--offline")["library", "archive"]
+    assert found["state"] == "broken"
+    assert "archive rebuild" in found["hint"]
+
+
 def test_a_library_that_cannot_be_written_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("PRESSCHECK_HOME", str(tmp_path / "file" / "library"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
+from presscheck.archive.store import Archive
 from presscheck.errors import BadInput
 from presscheck.papers.huggingface import day_of
 from presscheck.papers.library import Library
@@ -16,9 +17,10 @@ DAYS = 120
 
 
 def papers_at_hand(library: Library, ids: Collection[str]) -> dict[str, Paper]:
-    """The papers of these ids that are on a list in the library, from the newest list of each."""
-    found: dict[str, Paper] = {}
-    missing = set(ids)
+    """The papers of these ids that the archive or a list of the library holds."""
+    wanted = list(ids)
+    found = {paper.id: paper for paper in Archive(library).papers(wanted)}
+    missing = set(wanted) - set(found)
     for date in reversed(library.days()):
         for path in reversed(library.snapshots(date)):
             if not missing:
@@ -38,28 +40,28 @@ def papers_at_hand(library: Library, ids: Collection[str]) -> dict[str, Paper]:
 
 
 def sample(library: Library, without: Collection[str], most: int, seed: int = 0) -> list[Paper]:
-    """Papers of the library's lists, drawn at random but the same at each call.
+    """Papers of the archive and the library's lists, drawn at random but the same at each call.
 
     Args:
-        library: where the lists are.
+        library: where they are.
         without: ids that are left out.
         most: how many at most.
         seed: another seed is another sample.
     """
     draw = random.Random(seed)
-    days = library.days()
-    chosen = sorted(draw.sample(days, DAYS)) if len(days) > DAYS else days
     left_out = set(without)
     papers: dict[str, Paper] = {}
-    for paper in _papers_of(library, chosen):
-        if paper.id not in left_out and paper.title:
-            papers.setdefault(paper.id, paper)
-    held = list(papers.values())
-    return draw.sample(held, most) if len(held) > most else held
-
-
-def _papers_of(library: Library, dates: list[str]) -> Iterator[Paper]:
-    for date in dates:
-        day = library.day(date)
-        if day is not None:
-            yield from day.papers
+    archive = Archive(library)
+    held = len(archive)
+    # Numbers of the archive have few gaps, so that twice as many as needed are enough.
+    numbers = draw.sample(range(1, held + 1), min(held, 2 * most))
+    for _, paper in sorted(archive.by_number(numbers).items()):
+        papers[paper.id] = paper
+    if len(papers) < most:
+        days = library.days()
+        for date in sorted(draw.sample(days, min(DAYS, len(days)))):
+            day = library.day(date)
+            for paper in day.papers if day else ():
+                papers.setdefault(paper.id, paper)
+    fit = [paper for paper in papers.values() if paper.id not in left_out and paper.title]
+    return draw.sample(fit, most) if len(fit) > most else fit

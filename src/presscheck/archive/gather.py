@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import chain, islice
 from pathlib import Path
@@ -23,8 +23,15 @@ MOST_DAYS = 3660
 EDITION = "edition.json"
 
 
+Read = Callable[[Path | str, list[Problem]], Iterator[Paper]]
+
+
 def add_path(
-    archive: Archive, path: Path | str, client: Client | None, problems: list[Problem]
+    archive: Archive,
+    path: Path | str,
+    client: Client | None,
+    problems: list[Problem],
+    read: Read = iter_papers,
 ) -> Iterator[Counts]:
     """Add what a file or folder holds: papers in any form that is read, or editions.
 
@@ -33,6 +40,7 @@ def add_path(
         path: a file, a folder of papers or of editions, or ``-``.
         client: fetches the papers of a list of ids; None refuses such a list.
         problems: takes what is wrong with single papers.
+        read: reads a file's papers; ``bulk.read_bulk`` does so on many processes.
 
     Yields:
         The counts of each transaction.
@@ -45,7 +53,7 @@ def add_path(
         yield archive.add_edition(_read_edition(file))
     if editions:
         return
-    papers = iter_papers(path, problems)
+    papers = read(path, problems)
     try:
         first = list(islice(papers, 1))
     except BadInput:

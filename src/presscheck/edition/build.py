@@ -121,18 +121,21 @@ def _again(day: Day, order: Order) -> Built | None:
 class Spread(Protocol):
     """Runs a task over days on other processes or machines, as ``archive.spread.map_items`` does."""
 
-    def __call__(self, days: Iterable[Day], task: Callable[[Sequence[Day]], list[bytes]]) -> Iterator[bytes]:
-        """The results in the order of the days."""
+    def __call__(
+        self, days: Iterable[bytes], task: Callable[[Sequence[bytes]], list[bytes]]
+    ) -> Iterator[bytes]:
+        """The results in the order of the days, which are JSON as they come and go."""
         ...
 
 
 def write_days(
-    days: Sequence[Day], languages: tuple[Language, ...], styles: tuple[Style, ...]
+    days: Sequence[bytes], languages: tuple[Language, ...], styles: tuple[Style, ...]
 ) -> list[bytes]:
-    """Days → their editions, written by the extractive writer and checked, as JSON: a task to spread."""
+    """Days as JSON → their editions by the extractive writer, checked, as JSON: a task to spread."""
     from presscheck.digest.check.annotate import annotate
 
-    return [msgspec.json.encode(annotate(assemble(day, languages, styles))) for day in days]
+    read = msgspec.json.Decoder(Day).decode
+    return [msgspec.json.encode(annotate(assemble(read(day), languages, styles))) for day in days]
 
 
 def build_spread(days: Iterable[Day], order: Order, spread: Spread) -> Generator[Built]:
@@ -155,7 +158,7 @@ def build_spread(days: Iterable[Day], order: Order, spread: Spread) -> Generator
     rest = iter(days)
     while window := list(itertools.islice(rest, WINDOW)):
         again = {day.date: built for day in window if (built := _again(day, order))}
-        made = spread((day for day in window if day.date not in again), task)
+        made = spread((msgspec.json.encode(day) for day in window if day.date not in again), task)
         for day in window:
             known = again.get(day.date)
             yield known or _publish(msgspec.json.decode(next(made), type=Edition), order)
@@ -190,7 +193,7 @@ def build_days(days: Iterable[Day], order: Order, workers: int | None = None) ->
     try:
         for day in days:
             with no_interrupt():  # this is where workers are started
-                waiting.append(pool.submit(build_day, day, order))
+                waiting.append(pool.submit(_build_packed, msgspec.json.encode(day), order))
             if len(waiting) >= 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -213,6 +216,11 @@ def no_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _build_packed(day: bytes, order: Order) -> Built:
+    """``build_day`` of a day as JSON: a pickled one writes out defaults that one made here leaves out."""
+    return build_day(msgspec.json.decode(day, type=Day), order)
 
 
 def _one_thread() -> None:

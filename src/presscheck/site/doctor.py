@@ -96,7 +96,7 @@ def _settings(library: Library) -> tuple[Settings, Line]:
 
 
 def _contents(library: Library, settings: Settings) -> Iterator[Line]:
-    """Days, editions, marks and the index."""
+    """Days, editions, marks, the archive and its indexes."""
     from presscheck.archive.reading import Reading
     from presscheck.edition.published import list_editions
 
@@ -130,7 +130,23 @@ def _contents(library: Library, settings: Settings) -> Iterator[Line]:
             area="library", name="marks", state="ok", said=f"{len(held)} read, {starred} of them starred"
         )
 
-    for name, look in (("days", days), ("editions", editions), ("marks", marks)):
+    def archive() -> Line:
+        from presscheck.archive.status import status_of
+        from presscheck.archive.store import Archive
+
+        told = status_of(Archive(library))
+        if not told["papers"]:
+            hint = "`presscheck archive add` makes papers of many days findable"
+            return Line(area="library", name="archive", state="off", said="empty", hint=hint)
+        vectors = "; ".join(f"{name} vectors of {state}" for name, state in told["vectors"].items())
+        said = f"{told['papers']} papers, index of words {told['words']}"
+        said += f", {vectors}" if vectors else ""
+        broken = "broken" in vectors
+        hint = "`presscheck archive rebuild` makes the indexes anew" if broken else ""
+        return Line(area="library", name="archive", state="broken" if broken else "ok", said=said, hint=hint)
+
+    looks = (("days", days), ("editions", editions), ("marks", marks), ("archive", archive))
+    for name, look in looks:
         yield _guarded("library", name, look)
 
 
