@@ -173,8 +173,8 @@ def test_a_fault_of_form_that_all_entries_share_is_told_once(tmp_path, papers):
     for told in (entry["paper"] for entry in daily_list(DAY, 3)):
         title, summary = (" ".join(told[name].split()) for name in ("title", "summary"))
         entries.append(
-            f"## 제목:\n{title}\n\n**요약**:\n{summary}\n\n**쉬운설명**:\n{summary}\n\n**관련분야**:\n언어\n\n"
-            f"**추천수**:\n1\n\n**PDF 다운로드 링크**: ![PDF](https://arxiv.org/pdf/{told['id']})\n\n---\n"
+            f"## 제목:\n{title}\n\n**요약**:\n{summary}\n\n**쉬운설명**:\n{summary}\n\n"
+            f"**관련분야**:\n언어\n\n**추천수**:\n1\n\n**PDF 다운로드 링크**: ![PDF](https://arxiv.org/pdf/{told['id']})\n\n---\n"
         )
     path = write(tmp_path, "\n".join(entries))
     found = report(path, "--papers", papers)["digests"][0]["entries"]
