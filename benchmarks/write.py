@@ -1,7 +1,7 @@
 """What a language model writes, and what of it is printed, over real abstracts: ``benchmarks/write.md``.
 
     python benchmarks/write.py --papers FILE.jsonl.gz --model MODEL.gguf [--count 50] [--serve]
-                               [--keep DIR] [--output FILE]
+                               [--keep DIR [--kept]] [--output FILE]
 
 Takes papers spread evenly over the file and writes each with a model in a GGUF file, in
 this process or with ``--serve`` through llama.cpp's OpenAI-protocol server on a free port
@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1, help="of repair")
     parser.add_argument("--serve", action="store_true", help="through the server instead of in process")
     parser.add_argument("--keep", type=Path, help="folder of the answers and the ledger")
+    parser.add_argument("--kept", action="store_true", help="only papers that --keep has answers for")
     parser.add_argument("--output", type=Path, help="a page in Markdown; else it is printed")
     given = parser.parse_args()
     papers = read(given.papers, given.count)
@@ -58,6 +59,8 @@ def main() -> int:
     answers = Answers(given.keep and given.keep / "answers")
     writer = ModelWriter(model, glossary=ours(), answers=answers, most=given.most, rounds=given.rounds)
     ledger = Ledger(given.keep and given.keep / "ledger.json", "benchmark", model)
+    if given.kept:
+        papers = [paper for paper in papers if ledger.seconds_of(paper.id)]
     seconds: list[float] = []
     entries: list[Entry] = []
     for number, paper in enumerate(papers, start=1):
@@ -75,7 +78,7 @@ def main() -> int:
         "model": model.name, "way": "llama.cpp's server" if given.serve else "in this process",
         "threads": spare_threads(), "most": given.most, "rounds": given.rounds,
         "languages": given.languages, "load": load_now,
-        "alone": (sum(alone), len(alone)), "together": together,
+        "wanted": given.count, "alone": (sum(alone), len(alone)), "together": together,
     }  # fmt: skip
     text = page(entries, papers, seconds, ledger, told)
     if given.output is None:
@@ -117,7 +120,7 @@ def page(
     (good, printed), (also_good, also) = told["alone"], told["together"]
     totals, spent = ledger.totals, sum(seconds)
     rows = [
-        ("papers, spread evenly over an archive", f"{len(papers):,}"),
+        ("papers, of those spread evenly over an archive", f"{len(papers):,} of {told['wanted']:,}"),
         ("entries written", f"{len(written)} of {len(entries)}"),
         ("statements printed", f"{printed}"),
         ("– **supported**, each entry checked alone", f"**{good} of {printed}**"),

@@ -228,6 +228,12 @@ def _missed(row: Row) -> str:
   a sentence and by the words that both share, so a general sentence, or one of a neighbouring subject, can
   belong to two papers. An entailment model that reads Korean against English is not to be had without a
   download.
+- Right sentence first: tried beside the five features of `evidence.rank_features`, each fitted on two
+  thirds of the tuning half and measured on the third, three times (1,283 statements; 92.0 % as it is): the
+  sentence's place in the abstract 92.4 %, how far that is from the statement's place in its entry 91.8 %,
+  what other statements of the entry take for themselves 92.0 %, the lengths 92.0 %, several of these at
+  once 92.2 %. None is more than chance, so none is used; e5 gives half a point more (above). What more data
+  could teach is not known: the tuning half itself has 92.0 %.
 - Not measured here, since no corruption makes them: relations turned round, hedges lost, negation. The
   parts for them speak only where statement and source have exactly one direction each."""
 

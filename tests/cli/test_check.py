@@ -166,3 +166,29 @@ def test_thousands_of_numbers_in_a_line_take_no_square_of_time(tmp_path, papers)
     seconds(10)  # loads what is loaded once
     small, large = seconds(1000), seconds(8000)
     assert large < 24 * small + 1  # a square would be 64 times
+
+
+def test_a_fault_of_form_that_all_entries_share_is_told_once(tmp_path, papers):
+    entries = []
+    for told in (entry["paper"] for entry in daily_list(DAY, 3)):
+        title, summary = (" ".join(told[name].split()) for name in ("title", "summary"))
+        entries.append(
+            f"## 제목:\n{title}\n\n**요약**:\n{summary}\n\n**쉬운설명**:\n{summary}\n\n"
+            f"**관련분야**:\n언어\n\n**추천수**:\n1\n\n**PDF 다운로드 링크**: ![PDF](https://arxiv.org/pdf/{told['id']})\n\n---\n"
+        )
+    path = write(tmp_path, "\n".join(entries))
+    found = report(path, "--papers", papers)["digests"][0]["entries"]
+    links = [f["why"] for entry in found for f in entry["findings"] if f["kind"] == "link"]
+    assert len(links) == 3
+    shown = " ".join(run(path, "--papers", papers).stdout.split())
+    assert shown.count("linked as an image") == 1 and "in 3 entries" in shown
+    keys = " ".join(run(path, "--papers", papers, "--keys").stdout.split())
+    assert keys.count("linked as an image") == 3, "each has a key of its own"
+
+
+def test_what_the_source_says_is_cut_between_words():
+    from presscheck.cli.check_print import EXPECTED, _short
+
+    text = "word " * 100
+    assert _short(text).endswith("word …") and len(_short(text)) <= EXPECTED + 2
+    assert _short("brief") == "brief"

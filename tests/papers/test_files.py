@@ -348,11 +348,11 @@ def test_a_text_is_read_as_python_reads_it_or_refused(pieces: list[str]) -> None
 
 
 def test_a_long_text_that_does_not_end_costs_no_square() -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     for piece in ("a", "\\n", "a\\'"):
         with pytest.raises(BadInput):
             parse_literal("'" + piece * 300_000, "x")
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+
+import msgspec
 
 from presscheck.digest.check.kinds import KINDS
 from presscheck.digest.check.overrule import finding_key
@@ -25,6 +27,12 @@ LONGEST = 2000
 """Characters of a statement that are printed; 10 MB of one belong into --json."""
 
 
+EXPECTED = 200
+"""Characters of what the source says that are printed."""
+OFTEN = 3
+"""Entries from which on the same fault of their form is told once for the digest."""
+
+
 class Printer:
     """Prints reports on standard output; colour only where it is a terminal, and never alone."""
 
@@ -38,8 +46,12 @@ class Printer:
         """One digest: a heading, its entries."""
         self._line(f"\n{report.file}", "bold")
         self._line(" · ".join(filter(None, (digest.date, report.style, report.language))), "dim")
+        common = {} if self.keys else _common(report)
+        for (_, why), (finding, count) in common.items():
+            named = msgspec.structs.replace(finding, text="", expected="", why=f"{why}; in {count} entries")
+            self._finding("", named, "", indent=2)
         for entry in report.entries:
-            self._entry(entry, digest)
+            self._entry(entry, digest, set(common))
 
     def total(self, reports: Sequence[DigestReport]) -> None:
         """What was found in all digests together."""
@@ -64,14 +76,15 @@ class Printer:
             self._line("findings: " + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()))
             self._line("\n`presscheck check --explain KIND` says what a kind means", "dim")
 
-    def _entry(self, entry: EntryReport, digest: Digest) -> None:
+    def _entry(self, entry: EntryReport, digest: Digest, told: Collection[tuple[str, str]] = ()) -> None:
         if self.brief and entry.verdict == "ok":
             return
         self._line(f"\n{entry.title or entry.paper}  {entry.paper}", "bold")
         if entry.verdict == "no source":
             self._line("  the paper was not given: only its form is checked", "dim")
         for finding in entry.findings:
-            self._finding(entry.paper, finding, "", indent=2)
+            if (finding.kind, finding.why) not in told:
+                self._finding(entry.paper, finding, "", indent=2)
         section = ""
         for statement in entry.statements:
             if self.brief and not statement.findings and statement.verdict in ("supported", "beyond"):
@@ -110,8 +123,8 @@ class Printer:
             told.append(f"({mark})")
         if finding.text and len(finding.text) < 0.8 * max(len(statement), 1) + 40 * (not statement):
             told.append(f"“{_plain(finding.text[:120])}”")
-        if finding.expected:
-            told.append(f"→ {_plain(finding.expected[:200])}")
+        if finding.expected and finding.expected != finding.text:
+            told.append(f"→ {_short(_plain(finding.expected))}")
         if self.keys:
             told.append(f"[{finding_key(paper, finding, statement)}]")
         line = Text(" ".join(told), style="magenta")
@@ -133,6 +146,28 @@ class Printer:
         from rich.text import Text
 
         self.console.print(Text("\n".join(_plain(line) for line in text.split("\n")), style=style))
+
+
+def _common(report: DigestReport) -> dict[tuple[str, str], tuple[Finding, int]]:
+    """Findings about links that most entries of a digest have alike, with how many have them."""
+    counts = Counter(
+        (finding.kind, finding.why)
+        for entry in report.entries
+        for finding in entry.findings
+        if finding.kind == "link"
+    )
+    often = {one for one, count in counts.items() if count >= OFTEN and 2 * count > len(report.entries)}
+    return {
+        (finding.kind, finding.why): (finding, counts[finding.kind, finding.why])
+        for entry in report.entries
+        for finding in entry.findings
+        if (finding.kind, finding.why) in often
+    }
+
+
+def _short(text: str) -> str:
+    """Text cut between words, and marked where it is cut."""
+    return text if len(text) <= EXPECTED else text[:EXPECTED].rsplit(" ", 1)[0] + " …"
 
 
 def _plain(text: str) -> str:

@@ -76,6 +76,6 @@ def test_any_text_is_read_and_offsets_hold(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["Ab (", "A ", "A-", "(AB, ", "a b c (ABC) ", "KAN("])
 def test_hostile_text_costs_no_square(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     check_expansions(piece * (1_000_000 // len(piece)), SOURCE)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

@@ -148,16 +148,16 @@ def test_language_goes_by_hangul() -> None:
 
 def test_a_hostile_statement_costs_no_square(source: Source) -> None:
     text = "가나다라 " * 400_000
-    start = time.perf_counter()
+    start = time.process_time()
     find([text], source)
     belongs([text] * 3, source)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_many_statements_of_an_entry_cost_no_square(source: Source) -> None:
     vectors = np.repeat(source.vectors, 250, axis=0)
     statements = [f"{sentence} {n}" for n, sentence in enumerate(ABSTRACT * 250)]
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(belongs(statements, source, vectors=vectors)) == 1000
-    assert time.perf_counter() - start < 15
+    assert time.process_time() - start < 15
     assert evidence._ENTRY < 100

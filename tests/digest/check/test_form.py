@@ -209,18 +209,18 @@ def test_any_text_is_read_and_offsets_hold(text: str) -> None:
 )
 def test_hostile_text_costs_no_square(piece: str) -> None:
     text = piece * (2_000_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     check_residue(text)
     says_nothing(text)
     check_register([text])
     check_omitted([text[:5000]], [text], lambda _: True)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_thousands_of_authors_cost_no_square() -> None:
     names = [f"Given{i} Zhang" for i in range(3300)]
     printed = names[:]
     random.Random(1).shuffle(printed)
-    start = time.perf_counter()
+    start = time.process_time()
     assert kinds(check_authors(printed, names)) == ["author_order"]
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

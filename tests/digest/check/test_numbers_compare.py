@@ -87,6 +87,15 @@ def test_a_factor_through_korean_units_is_named_with_both_renderings():
     assert found.why.endswith("(sentence 1)")
 
 
+def test_a_number_of_quite_another_size_is_missing_and_nothing_is_said_to_be_meant():
+    source = ["The corpus has 4 billion tokens, and energy falls by 80%."]
+    for statement, text in (("2,988개의 토큰", "2,988개"), ("에너지가 2.7% 듭니다", "2.7%")):
+        (found,) = compare_numbers(statement, source)
+        assert (found.kind, found.text, found.expected) == ("number", text, "")
+    (near,) = compare_numbers("에너지가 70% 줄어듭니다", source)
+    assert near.expected == "80%"
+
+
 def test_a_bound_turned_round_is_surer_than_a_bound_lost():
     lost = compare_numbers("2.8배 빠릅니다", SOURCE)[0].sure
     turned = compare_numbers("최소 2.8배 빠릅니다", SOURCE)[0].sure

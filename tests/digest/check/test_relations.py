@@ -85,6 +85,6 @@ def test_any_text_is_read_and_offsets_hold(text: str, sentence: str) -> None:
 @pytest.mark.parametrize("piece", ["not a ", "증가", "without ", "고 ", "no "])
 def test_hostile_text_costs_no_square(piece: str) -> None:
     text = piece * (2_000_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     check_relations(text, text, 1.0)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

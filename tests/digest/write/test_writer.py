@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from presscheck.digest.write.extractive import WRITER
+from presscheck.digest.write.figures import MOST, figures
+from presscheck.papers.sentences import split
 from tests.digest.write.papers import GOOD, HOW, LAPTOP, LARCH, MEMORY, NEW, larch, texts, write
 from tests.standin.model import Act, ScriptedModel, data_of, facts
 
@@ -225,6 +227,43 @@ def test_the_answer_is_bound_to_the_sections_and_to_the_sentences_that_are_there
         "whats_new", "technical_details", "performance_highlights",
     ]  # fmt: skip
     assert set(bound["required"]) == set(bound["properties"])
+
+
+def test_a_figure_can_only_be_one_that_the_paper_has():
+    with ScriptedModel(says(*GOOD)) as server:
+        write(server, [larch()])
+        plain = [LARCH[start:end] for start, end in split(LARCH)]
+        write(server, [larch(abstract=" ".join(plain[i] for i in (0, 1, 2, 5)))])
+    with_figures, without = (
+        one["response_format"]["json_schema"]["schema"]["properties"]["facts"]["items"]["properties"]
+        for one in (server.requests[0], server.requests[-1])
+    )
+    values = with_figures["quantities"]["items"]["properties"]["value"]["enum"]
+    assert {"2.8", "0.4", "2.42", "4"} <= set(values) and "2" not in values
+    assert "quantities" not in without
+
+
+def test_figures_are_those_of_the_text_as_digits():
+    told = figures(["From 3-5 of 1,200 papers, twenty-five had 2.42B parameters", "and 3 had 0.5%."])
+    assert set(told) == {"3", "5", "3-5", "1,200", "25", "2.42", "0.5"}
+    assert len(figures([" ".join(str(n) for n in range(1000))])) == MOST
+
+
+def test_a_repair_begins_like_the_first_question_so_that_servers_read_on():
+    wrong = {**NEW, "en": "Larch is a cache of nine hundred robots that fold towels at night."}
+    with ScriptedModel(says(wrong, HOW)) as server:
+        write(server, [larch()], languages=("en",))
+    first, second = (one["messages"] for one in server.requests[:2])
+    assert first[0] == second[0]
+    assert second[1]["content"].startswith(first[1]["content"].rstrip("}"))
+
+
+def test_a_text_that_runs_on_is_cut_to_its_first_sentence_if_that_passes():
+    runs_on = {**NEW, "en": NEW["en"] + " It is the king of all the hills, and it will"}
+    with ScriptedModel(says(runs_on, HOW)) as server:
+        (entry,) = write(server, [larch()], languages=("en",)).entries
+    assert texts(entry)["whats_new"] == [NEW["en"]]
+    assert entry.written is not None and (entry.written.repaired, entry.written.dropped) == (1, 0)
 
 
 def test_a_fact_that_names_no_sentence_of_the_paper_is_not_printed():

@@ -105,7 +105,7 @@ def expansions(text: str) -> list[Expansion]:
 
 
 def _parts(words: str) -> list[str]:
-    return [part for part in re.split(r"[^A-Za-zÀ-ɏ0-9]+", words.lower()) if part and part not in _MINOR]
+    return [part for part in re.split(r"[^A-Za-zÀ-ɏḀ-ỿ0-9]+", words.lower()) if part and part not in _MINOR]
 
 
 def same(one: str, other: str) -> bool:

@@ -279,7 +279,7 @@ class EntryCheck:
         lay = self.sections[n] == "plain"
         if self._pointed(n):
             return FOREIGN_LAY_POINTED if lay else FOREIGN_POINTED
-        return evidence_room.FOREIGN_LAY if lay else FOREIGN
+        return evidence_room.FOREIGN_LAY[evidence_room.language(self.texts[n])] if lay else FOREIGN
 
     def _pointed(self, n: int) -> bool:
         return any(evidence.source == "abstract" for evidence in self.statements[n].evidence)

@@ -260,8 +260,11 @@ def belongs(
 FOREIGN = 0.5
 """A statement whose `belongs` is lower must be taken for another paper's, or for a detail that the
 source does not have: of Korean statements whose own sentence is taken out, one third is under it."""
-FOREIGN_LAY = 0.05
-"""The same for an explanation in lay words, where little of the source's vocabulary is left."""
+FOREIGN_LAY: dict[Literal["en", "ko"], float] = {"en": 0.03, "ko": 0.01}
+"""The same for an explanation in lay words, where little of the source's vocabulary is left. In each
+language the largest of 0.05, 0.03, 0.02, 0.01 … with which at most 4 % of the shipped editions' own
+explanations, their pointers taken away, are called foreign: 2.8 % of 214 in both. Of another paper's
+explanations 70 % are found in Korean and 35 % in English."""
 
 
 def entry_belongs(probabilities: Sequence[float]) -> float:

@@ -321,7 +321,7 @@ def check_omitted(
     for number, sentence in enumerate(sentences, 1):
         figures = _figures(sentence)
         if figures and not figures & told and is_headline(sentence):
-            shown = [match.group() for match in _FIGURE.finditer(sentence)]
+            shown = [match.group().rstrip(",") for match in _FIGURE.finditer(sentence)]
             findings.append(
                 Finding(
                     kind="omitted_headline",

@@ -21,7 +21,7 @@ LONGEST = 20_000
 WORDS = 1 << 14
 """Words of which the looks are remembered."""
 
-LETTER = "A-Za-zÀ-ɏͰ-Ͽ"
+LETTER = "A-Za-zÀ-ɏͰ-ϿḀ-ỿ"
 _TOKEN = re.compile(
     rf"(?<![{LETTER}0-9])[{LETTER}0-9]{{1,80}}(?:[-‐‑–_.@^][{LETTER}0-9]{{1,80}}){{0,8}}(?:\+{{1,2}}(?![0-9]))?"
 )

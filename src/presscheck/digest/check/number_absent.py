@@ -9,6 +9,9 @@ from presscheck.digest.check.quantities import Quantity
 from presscheck.digest.check.quantities.agree import ends, figures, noun_fit, unit_fit
 from presscheck.types import Struct
 
+FAR, FARTHEST = 4.0, 10.0
+"""How many times larger or smaller a number of the source may be to be told as what was meant, in general
+and where both count the same thing. That the number is missing is told all the same."""
 SMALL = 12
 """Up to here a number in words may be the writer's own count of what the source lists."""
 
@@ -71,6 +74,15 @@ def anchor(stated: Quantity, pool: Pool, setting: Setting) -> Sourced | None:
         if best is None or rank > best[0]:
             best = rank, found
     return best[1] if best else None
+
+
+def may_be_meant(stated: Quantity, instead: Sourced) -> bool:
+    """Whether the anchor is worth telling the reader: of a size that a slip of digits would explain."""
+    one, other = stated.low * stated.worth, instead.quantity.low * instead.quantity.worth
+    if one <= 0 or other <= 0:
+        return True
+    most = FARTHEST if noun_fit(stated, instead.quantity) == 2 else FAR
+    return max(one / other, other / one) <= most
 
 
 def _may_replace(stated: Quantity, source: Quantity) -> bool:

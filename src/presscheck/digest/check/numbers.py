@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 
-from presscheck.digest.check.number_absent import SMALL, Setting, anchor, shifted, sureness
+from presscheck.digest.check.number_absent import SMALL, Setting, anchor, may_be_meant, shifted, sureness
 from presscheck.digest.check.number_match import Remark, bound, other_unit, renamed, share
 from presscheck.digest.check.number_pool import Pool, Sourced
 from presscheck.digest.check.number_words import conflict, missing, worded
@@ -169,6 +169,6 @@ def _unmatched(stated: Quantity, pool: Pool, setting: Setting) -> Remark | Findi
     counted = not stated.written and stated.low <= SMALL and pool.lists(stated.low, setting.evidence)
     if counted and sure < 0.6:
         return None
-    if meant is None or sure < SURE_ENOUGH and stated.kind == "year":
+    if meant is None or sure < SURE_ENOUGH and stated.kind == "year" or not may_be_meant(stated, meant):
         return missing(stated, sure)
     return Remark("number", meant, sure, "not in the source")

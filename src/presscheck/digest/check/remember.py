@@ -28,7 +28,7 @@ def remembered(read: Callable[P, list[T]]) -> Callable[P, list[T]]:
     @wraps(read)
     def recall(*args: P.args, **kwargs: P.kwargs) -> list[T]:
         if args and isinstance(args[0], str) and len(args[0]) <= SHORT:
-            return list(kept(*args, **kwargs))
+            return list(kept(*args, **kwargs))  # type: ignore[arg-type]  # what is unhashable raises
         return read(*args, **kwargs)
 
     return recall

@@ -156,9 +156,10 @@ class Endpoint:
 
     def _once(self, question: Question, stopped: Callable[[], bool]) -> Reply:
         """One request. Failures that may pass come as ``Again``, others as they are shown."""
+        client = self._open()  # importing the SDK is not the server's time
         deadline = time.monotonic() + self._patience.total
         try:
-            with self._open().chat.completions.create(**self._request(question)) as stream:
+            with client.chat.completions.create(**self._request(question)) as stream:
                 return self._read(stream, question, deadline, stopped)
         except (Stopped, TooLong, BadInput, Again):
             raise
