@@ -223,7 +223,7 @@ def table(found: dict[str, list[dict]]) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, text in STAGES.items():
-        for row in found[name]:
+        for row in found.get(name, ()):
             rate = row["papers"] / max(row["seconds"], 1e-9)
             lines.append(
                 f"| {text} | {row['papers']:,} | {row['seconds']:.1f} | {rate:,.0f} | "
@@ -236,18 +236,23 @@ def table(found: dict[str, list[dict]]) -> str:
     ]
     total = disk = 0.0
     for name, text in STAGES.items():
+        if name not in found:
+            lines.append(f"| {text} | not measured | | | | |")
+            continue
         start, slope = line_of(found[name], "seconds")
         _, size = line_of(found[name], "disk")
         seconds = start + slope * 1e6
         total, disk = total + seconds, disk + size * 1e6
         cells = f"{start:.1f} | {slope:.5f} | {hours(seconds)} | {size / 1e3:.2f} | {size / 1e3:.1f} GB"
         lines.append(f"| {text} | {cells} |")
-    lines.append(f"| all of it | | | {hours(total)} | | {disk / 1e9:.1f} GB |")
+    lines.append(f"| all that is measured | | | {hours(total)} | | {disk / 1e9:.1f} GB |")
     lines += ["", "| a query | papers | median ms | 95th percentile ms |", "| --- | ---: | ---: | ---: |"]
     for name, text in (("words", "words"), ("vectors", "scan of vectors")):
-        rows = [*found[name], *(row for row in found["synthetic"] if row["kind"] == name)]
+        rows = [*found.get(name, ()), *(row for row in found.get("synthetic", ()) if row["kind"] == name)]
         for row in rows:
             lines.append(f"| {text} | {row['papers']:,} | {row['query'][0]:.1f} | {row['query'][1]:.1f} |")
+    if "synthetic" not in found:
+        return "\n".join([*lines, "", f"The {SYNTHETIC:,} synthetic papers were not measured."])
     words = next(row for row in found["synthetic"] if row["kind"] == "words")
     vectors = next(row for row in found["synthetic"] if row["kind"] == "vectors")
     lines += [
@@ -282,9 +287,6 @@ def main() -> None:
         print(f"{name}: {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
         if results is not None:
             results.write_text(json.dumps(found))
-    if missing := [name for name in (*STAGES, "synthetic") if name not in found]:
-        print(f"no table yet: {', '.join(missing)} not measured")
-        return None
     text = table(found)
     print(text)
     if given.write:
