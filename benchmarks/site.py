@@ -22,10 +22,11 @@ from presscheck.site.build import Built, Order, build_site
 
 def timed(name: str, order: Order) -> Built:
     """Build, and say how long it took."""
-    start = time.perf_counter()
+    start, before = time.perf_counter(), sum(os.times()[:4])
     built = build_site(order)
+    took, used = time.perf_counter() - start, sum(os.times()[:4]) - before
     print(
-        f"{name:24} {time.perf_counter() - start:7.1f} s   {built.written:,} made anew, {built.files:,} files"
+        f"{name:20} {took:7.1f} s, {used:6.1f} s of processors, {built.written:,} groups anew, {built.files:,} files"
     )
     return built
 
