@@ -26,7 +26,8 @@ def timed(name: str, order: Order) -> Built:
     built = build_site(order)
     took, used = time.perf_counter() - start, sum(os.times()[:4]) - before
     print(
-        f"{name:20} {took:7.1f} s, {used:6.1f} s of processors, {built.written:,} groups anew, {built.files:,} files"
+        f"{name:20} {took:7.1f} s, {used:6.1f} s of processors, "
+        f"{built.written:,} groups anew, {built.files:,} files"
     )
     return built
 
