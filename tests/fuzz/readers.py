@@ -23,7 +23,7 @@ SEEDS: tuple[bytes, ...] = (
     b"1",
     b'{"error": "no"}',
     b"".join(json.dumps(ROW).encode() + b"\n" for _ in range(2)),
-    gzip.compress(json.dumps(ROW).encode() + b"\n"),
+    gzip.compress(json.dumps(ROW).encode() + b"\n", mtime=0),
     BIBTEX.encode(),
     atom_feed([atom_entry(arxiv_id(DATE, 1))]).encode(),
     atom_error("no").encode(),
