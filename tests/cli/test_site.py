@@ -24,7 +24,10 @@ def run(*args: str):
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory):
     out = tmp_path_factory.mktemp("site") / "public"
-    return out, run("--out", str(out))
+    with pytest.MonkeyPatch.context() as patch:
+        # This is set up before the fixture that gives each test a library of its own.
+        patch.setenv("PRESSCHECK_HOME", str(tmp_path_factory.mktemp("home")))
+        return out, run("--out", str(out))
 
 
 def test_a_newcomer_gets_a_site_of_the_shipped_editions(built):
