@@ -92,6 +92,6 @@ def told(path: Path) -> Iterator[None]:
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             raise Damaged(
                 f"{path} is damaged: {error}",
-                hint="move it away; `presscheck archive rebuild --snapshots` fills a new one from the lists kept",
+                hint="move it away, then `presscheck archive rebuild --snapshots` fills a new one",
             ) from error
         raise
