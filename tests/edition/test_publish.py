@@ -287,3 +287,11 @@ def test_the_index_over_450_editions_is_written_in_under_two_seconds(tmp_path):
     assert publish_index(tmp_path / "out") == []
     assert time.perf_counter() - start < 2
     assert (tmp_path / "out/feed.atom").read_text().count("<entry") == publishing.IN_FEED
+
+
+def test_a_page_that_was_being_linked_when_its_process_was_killed_leaves_nothing(tmp_path):
+    publish(small("2024-07-30"), tmp_path)
+    left = tmp_path / "2024-07-30" / f"{LEFTOVER}1234-abcdef"
+    left.write_bytes(b"half a page")
+    publish_index(tmp_path)
+    assert not left.exists()

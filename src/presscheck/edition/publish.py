@@ -172,6 +172,9 @@ def _clear_leftovers(out: Path) -> None:
         else:
             with contextlib.suppress(OSError):
                 path.unlink()
+    for path in out.glob(f"[0-9]*/{LEFTOVER}*"):  # of a page whose links to its neighbours were being written
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _carry_over(target: Path, folder: Path) -> None:
