@@ -67,11 +67,26 @@ def test_findings_are_printed_in_place_with_a_summary(tmp_path, papers):
     assert " ".join(daily_list(DAY, 1)[0]["paper"]["title"].split()) in result.stdout
 
 
-def test_strict_exits_with_1_only_if_something_was_found(tmp_path, papers):
-    good, bad = write(tmp_path, markdown(), "good.md"), write(tmp_path, markdown(authors="+"), "bad.md")
-    assert run(good, "--papers", papers, "--strict").exit_code == 0
-    assert run(bad, "--papers", papers, "--strict").exit_code == 1
-    assert run(bad, "--papers", papers).exit_code == 0
+def test_strict_exits_with_1_only_if_something_contradicts_its_paper(tmp_path, papers):
+    told, other = (one["paper"] for one in daily_list(DAY, 2))
+    assert "by 7.9%" in markdown()
+    wrong = {
+        "authors": markdown(authors="+"),
+        "number": markdown().replace("by 7.9%", "by 17.4%"),
+        "another paper": markdown(1).replace(other["id"], told["id"]),
+    }
+    for name, text in wrong.items():
+        bad = write(tmp_path, text, "bad.md")
+        assert run(bad, "--papers", papers, "--strict").exit_code == 1, name
+        assert run(bad, "--papers", papers).exit_code == 0
+    assert run(write(tmp_path, markdown(), "good.md"), "--papers", papers, "--strict").exit_code == 0
+
+
+def test_strict_lets_form_pass(tmp_path, papers):
+    untidy = write(tmp_path, markdown() + "- **Conclusion**: The method needs no change to the model.\n")
+    (digest,) = report(untidy, "--papers", papers)["digests"]
+    assert digest["entries"][0]["verdict"] == "findings"
+    assert run(untidy, "--papers", papers, "--strict").exit_code == 0
 
 
 def test_the_shipped_and_the_extractive_digests_are_read_with_their_own_papers(tmp_path, papers):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--brief", is_flag=True, help="Print only what was found, not the whole digest.")
 @click.option("--keys", is_flag=True, help="Print the key of each finding, for overruling it.")
-@click.option("--strict", is_flag=True, help="Exit with 1 if anything was found.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if anything contradicts its paper.")
 @click.option("--encoder", metavar="NAME", help="A sentence-transformers model by name.")
 @click.option("--explain", metavar="KIND", help="Say what a kind of finding means, with an example.")
 def command(
@@ -60,7 +60,9 @@ def command(
     To set a finding aside, write its key (--keys) and the reason into a file
     beside the digest: for digest.md it is digest.overrules.toml.
 
-    Exit status: 0 done; 1 with --strict, if anything was found; 2 no check.
+    Exit status: 0 done; 1 with --strict, if anything contradicts its paper (a
+    statement, the authors, an entry of another paper; form and leftovers do not);
+    2 no check.
     """  # noqa: D301 - \b is click's mark for "do not rewrap"
     if explain is not None:
         from presscheck.digest.check.kinds import explain as explained
@@ -75,7 +77,7 @@ def command(
     from presscheck.digest.check.encoders import Matched, sentence_transformer
     from presscheck.digest.check.gather import gather, read_named
     from presscheck.digest.check.overrule import overrules_beside
-    from presscheck.digest.check.report import Report, all_findings, to_json
+    from presscheck.digest.check.report import Report, contradicts, to_json
     from presscheck.papers.library import Library
     from presscheck.types import Problem
 
@@ -108,7 +110,7 @@ def command(
             printer.digest(report, one.digest)
         printer.total(reports)
     _missing(reports)
-    return 1 if strict and any(all_findings(report) for report in reports) else 0
+    return 1 if strict and any(contradicts(report) for report in reports) else 0
 
 
 def known_statements() -> dict[str, list[str]]:

@@ -17,6 +17,8 @@ REPORT_SCHEMA = 1
 
 StatementVerdict = Literal["supported", "conflict", "unsupported", "beyond"]
 EntryVerdict = Literal["ok", "findings", "not this paper", "no source"]
+AUTHORS = frozenset({"author_order", "author_missing", "author_artifact", "author_unknown"})
+"""Kinds of finding that say the author list is not the paper's."""
 
 
 class Pointer(Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -82,6 +84,28 @@ def all_findings(digest: DigestReport) -> list[Finding]:
         for statement in entry.statements:
             found += statement.findings
     return found
+
+
+def contradicts(digest: DigestReport) -> bool:
+    """Whether anything in a digest says other than its paper: what `--strict` asks.
+
+    That is an entry that is not its paper's, an author list that is not the paper's, a
+    statement in conflict, and a statement of another paper. Form, leftovers, headline
+    results left out and details beyond the abstract contradict nothing.
+    """
+    return any(
+        entry.verdict == "not this paper"
+        or any(finding.kind in AUTHORS for finding in entry.findings)
+        or any(
+            statement.verdict == "conflict"
+            or (
+                statement.verdict == "unsupported"
+                and any(finding.kind == "foreign_statement" for finding in statement.findings)
+            )
+            for statement in entry.statements
+        )
+        for entry in digest.entries
+    )
 
 
 def verdict_counts(digest: DigestReport) -> Counter[str]:
