@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from presscheck.edition.assemble import Writer, assemble, inputs_hash
+from presscheck.edition.measured import made_from
 from presscheck.errors import BadInput
 from presscheck.types import Day, Edition, Language, Problem, Struct, Style
 
@@ -80,26 +81,30 @@ def build_edition(edition: Edition, order: Order) -> Built:
     """
     from presscheck.digest.check.annotate import annotate
 
-    if _is_published(order, edition.date, edition.inputs):
-        files = tuple(sorted(path for path in (order.out / edition.date).iterdir() if path.is_file()))
-        return _built(edition, files, again=True)
-    return _publish(annotate(edition), order)
+    return _published(edition, order) or _publish(annotate(edition), order)
 
 
 def _publish(edition: Edition, order: Order) -> Built:
     """Publish an edition that is checked."""
     from presscheck.edition.publish import publish_edition
 
+    edition = msgspec.structs.replace(edition, inputs=made_from(edition.inputs, edition.papers))
     beside = order.against.beside(edition) if order.against else ()
     written = publish_edition(edition, order.out, thumbnails=order.thumbnails, against=beside)
     return _built(edition, tuple(written))
 
 
-def _is_published(order: Order, date: str, inputs: str) -> bool:
-    """Whether the folder has what is ordered; a comparison is always made, since its digest may be new."""
-    if order.refresh or order.against is not None or not inputs:
-        return False
-    return published_inputs(order.out, date) == inputs
+def _published(edition: Edition, order: Order) -> Built | None:
+    """What the folder has of an edition, if it was made from the same inputs and measurements.
+
+    A comparison is always made, since its digest may be new.
+    """
+    if order.refresh or order.against is not None or not edition.inputs:
+        return None
+    if published_inputs(order.out, edition.date) != made_from(edition.inputs, edition.papers):
+        return None
+    files = tuple(sorted(path for path in (order.out / edition.date).iterdir() if path.is_file()))
+    return _built(edition, files, again=True)
 
 
 def build_day(day: Day, order: Order) -> Built:
@@ -111,11 +116,9 @@ def build_day(day: Day, order: Order) -> Built:
 
 def _again(day: Day, order: Order) -> Built | None:
     """What there is of a day that is published from the same inputs; else None."""
-    inputs = inputs_hash(day, order.languages, order.styles, order.writer)
-    if not _is_published(order, day.date, inputs):
-        return None
     told = {name: getattr(day, name) for name in ("date", "taken", "state", "papers", "problems")}
-    return build_edition(Edition(**told, inputs=inputs), order)
+    inputs = inputs_hash(day, order.languages, order.styles, order.writer)
+    return _published(Edition(**told, inputs=inputs), order)
 
 
 class Spread(Protocol):

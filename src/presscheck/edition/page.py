@@ -91,18 +91,24 @@ def render_edition(
         following: Date of the edition after.
         files: Files beside the page to point to.
 
+    The claims of the papers' systems are shown as they stand on this machine.
+
     Returns:
         A whole HTML document.
     """
-    writers = writers_of(edition)
+    from presscheck.edition.measured import measured
+
+    writers, told = writers_of(edition), measured(edition.papers)
     return render(
         "edition.html",
         edition.languages,
         edition.styles,
         images=thumbnails,
+        sheets=("page.css", "claims.css") if told else ("page.css",),
+        figures=any(of.figure for of in told.values()),
         home="../index.html" if files else "#main",
         edition=edition,
-        items=view.items(edition),
+        items=view.items(edition, claims=told),
         score=marks.score(edition.entries),
         thumbnails=thumbnails,
         files=files,
@@ -190,6 +196,7 @@ def render(
     styles: Sequence[Style],
     *,
     images: bool,
+    figures: bool = False,
     sheets: Sequence[str] = ("page.css",),
     site: Site | None = None,
     templates: Callable[[str], str | None] | None = None,
@@ -202,6 +209,7 @@ def render(
         languages: Of the page's own words; the first is the page's.
         styles: Those that the page can switch between.
         images: Whether it loads thumbnails.
+        figures: Whether it has figures within itself.
         sheets: What is put into the page; a page of a site names its own.
         site: Set for a page that is one of a site's.
         templates: Another room's templates; see `environment`.
@@ -232,12 +240,13 @@ def render(
                 **values,
             )
         )
+    pictures = [*([THUMBNAIL_HOST] if images else []), *(["data:"] if figures else [])]
     css, js = "".join(asset(sheet) for sheet in sheets), asset("page.js")
     policy = [
         "default-src 'none'",
         f"style-src '{_hash(css)}'",
         f"script-src '{_hash(js)}'",
-        *([f"img-src {THUMBNAIL_HOST}"] if images else []),
+        *([f"img-src {' '.join(pictures)}"] if pictures else []),
         "base-uri 'none'",
         "form-action 'none'",
     ]
