@@ -123,9 +123,3 @@ def test_a_forests_conditional_by_its_published_parameters():
         forest, {"cnt": normal, "cat": normal[:0]}, pd.DataFrame({"a": [0.5], "y": [0.0]}), "y"
     )
     assert given[0] == pytest.approx(0.75 * 5 + 0.25 * 9)
-
-
-def test_the_system_keeps_the_contract():
-    from presscheck.testing import check_system
-
-    check_system("nrgboost")

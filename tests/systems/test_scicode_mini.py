@@ -478,11 +478,3 @@ def test_a_model_adapter_keeps_the_end_of_a_long_prompt() -> None:
 def test_all_targets_are_there() -> None:
     assert isinstance(MemoryTargets({}), MemoryTargets)
     assert mini_targets().steps() == [step.number for problem in load_mini() for step in problem.steps]
-
-
-@needs_sandbox
-def test_the_system_keeps_the_contract() -> None:
-    pytest.importorskip("torch")
-    from presscheck.testing import check_system
-
-    check_system("scicode")

@@ -16,7 +16,6 @@ from presscheck.systems.think import (
 )
 from presscheck.systems.think.channels import top_channels
 from presscheck.testbeds.language import cache_bytes, tiny_llama
-from presscheck.testing import check_system
 
 
 def heads(H=4, G=2, W=8, S=40, D=16, B=1, seed=0):
@@ -431,10 +430,6 @@ def test_shapes_that_do_not_fit_are_named():
     queries, keys = heads(H=3, G=2)
     with pytest.raises(ValueError, match="H a multiple of G"):
         select_channels(queries, keys, 0.5)
-
-
-def test_the_system_keeps_the_contract():
-    check_system("think")
 
 
 def test_random_channels_differ_by_seed_and_not_by_keys():
