@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from presscheck.archive import encoders
+from presscheck.archive import encoders, spread
 from presscheck.archive.store import Archive
 from presscheck.papers.library import Library
 from presscheck.papers.paper import make_paper
@@ -30,6 +32,18 @@ def paper(number: int, title: str, abstract: str, **rest: object) -> Paper:
     return make_paper(
         id=f"2501.{number:05d}", title=title, abstract=abstract, authors=["Ann Lee", "Bo Park"], **values
     )
+
+
+@pytest.fixture(scope="package")
+def cluster() -> Iterator[None]:
+    """Ray with two workers for all tests of the folder: starting it is most of a test's time."""
+    if importlib.util.find_spec("ray") is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)  # for `spread_tasks`
+        with spread._cluster(2):
+            yield
 
 
 @pytest.fixture

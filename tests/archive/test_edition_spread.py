@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from presscheck.archive import spread
 from presscheck.cli import main
 
 pytestmark = [
@@ -19,12 +17,6 @@ pytestmark = [
         importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'presscheck[ray]'"
     ),
 ]
-
-
-@pytest.fixture
-def cluster() -> Iterator[None]:
-    with spread._cluster(2):
-        yield
 
 
 def run(*given: str) -> Result:

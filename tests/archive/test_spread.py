@@ -24,20 +24,11 @@ import spread_tasks as given  # noqa: E402
 slow_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'presscheck[ray]'"
 )
-pytestmark = pytest.mark.timeout(300)  # starting Ray alone can take half a minute on a busy machine
+pytestmark = [
+    pytest.mark.timeout(300),  # starting Ray alone can take half a minute on a busy machine
+    pytest.mark.usefixtures("cluster"),
+]
 WHERE = ["local", pytest.param("ray", marks=slow_ray)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_cluster() -> Iterator[None]:
-    """Two workers for the whole file: starting Ray is most of a test's time."""
-    if importlib.util.find_spec("ray") is None:
-        yield
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
-        with spread._cluster(2):
-            yield
 
 
 def paper(n: int) -> Paper:

@@ -58,7 +58,7 @@ class Size:
 SIZES = {
     "smoke": Size(1, 1, 1, 1, 2, 1, 4, 1, 0, True, 1),
     "quick": Size(2, 12, 1, 3, 13, 1, 200, 1, 100, False, 0),
-    "full": Size(10, 33, 2, 8, 13, 2, 200, 3, 96, True, 8),
+    "full": Size(2, 33, 1, 8, 13, 2, 200, 3, 96, True, 8),
 }
 ERROR_RATES = {"smoke": (0.3,), "quick": (0.1, 0.3, 0.5), "full": (0.1, 0.3, 0.5)}
 
