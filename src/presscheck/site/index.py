@@ -120,13 +120,11 @@ _LETTERS = "@ABCDEFGH"
 
 
 def _base36(number: int) -> str:
-    if number < 36:
-        return _DIGITS[number]
-    written = ""
-    while number:
-        number, digit = divmod(number, 36)
-        written = _DIGITS[digit] + written
-    return written
+    return _PAIRS[number] if number < 1296 else _base36(number // 36) + _DIGITS[number % 36]
+
+
+_PAIRS = [*_DIGITS, *(first + second for first in _DIGITS[1:] for second in _DIGITS)]
+"""The numbers below 36 * 36, which nearly all differences are."""
 
 
 def _parts(posted: dict[str, str]) -> tuple[list[dict[str, str]], list[str]]:

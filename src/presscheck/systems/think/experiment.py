@@ -49,7 +49,7 @@ class Size:
 
 SIZES = {
     "smoke": Size(192, 24, 1, 0, 0, 256, 2, tiny=True),
-    "quick": Size(768, 128, 1, 2, 384, 8192, 4),
+    "quick": Size(768, 128, 1, 1, 384, 8192, 4),
     "full": Size(1024, 128, 3, 3, 384, 8192, 8),
 }
 ROUNDS = {"smoke": 2, "quick": 5, "full": 6}
