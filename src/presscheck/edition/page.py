@@ -69,7 +69,8 @@ class Site(NamedTuple):
 
 def printable(text: object) -> object:
     """Text without the characters that no HTML or XML file may have; other values as they are."""
-    if isinstance(text, str) and _UNPRINTABLE.search(text):
+    # Most text is printable all through, and Python says so far sooner than a regular expression.
+    if isinstance(text, str) and not text.isprintable() and _UNPRINTABLE.search(text):
         return type(text)(_UNPRINTABLE.sub("", text))
     return text
 

@@ -335,7 +335,7 @@ def published(seed: int) -> Iterator[Reading]:
         names = " and ".join(one.name for one in files)
         raise Unavailable(
             f"the published files are not here: SCICODE_FILES must name a folder with {names}, "
-            "as the paper's repository has them"
+            "as the paper's repository had them in eval/data before it moved them to a hub"
         )
     test, dev = (count(load_problems(one)) for one in files)
     yield "problems", float(test.problems + dev.problems), "1"
