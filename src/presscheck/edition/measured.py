@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from presscheck.edition.claims import Claims
     from presscheck.types import Paper
 
-LARGEST = 120_000
+LARGEST = 200_000
 """Bytes of a figure that a page still carries within itself."""
 
 
