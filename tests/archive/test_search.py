@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from presscheck.archive import words
 from presscheck.archive.korean import pairs, segmented
 from presscheck.archive.lexicon import of_glossary, translations
 from presscheck.archive.meaning import VectorIndex, own_vector
@@ -24,6 +25,7 @@ from presscheck.digest.fields import table
 from presscheck.digest.glossary import Glossary, Term
 from presscheck.errors import BadInput
 from presscheck.papers.library import Library
+from presscheck.papers.paper import make_paper
 from presscheck.types import Edition, Entry, Section, Statement
 
 replace = msgspec.structs.replace
@@ -336,3 +338,59 @@ def test_a_killed_indexer_goes_on_where_it_stopped(archive, papers, bag_of_words
     assert len(searcher.meaning) == 200
     assert len({text for text in bag_of_words if text.startswith("Paper")}) <= 175
     assert searcher.search("Paper 7 of many", words_only=True)
+
+
+def many_with_a_common_word(archive: Archive) -> WordIndex:
+    """Sixty papers on models, of which the first six are on eels too, the sixth most of all."""
+    found = []
+    for n in range(60):
+        eels = " Eels swim." * (n + 1) if n < 6 else ""
+        text = f"A model of rivers is told.{eels}"
+        found.append(make_paper(id=f"2501.{n:05}", title=f"Model number {n}", abstract=text, authors=["A B"]))
+    archive.add(found)
+    index = WordIndex(archive)
+    for _ in index.update():
+        pass
+    return index
+
+
+def test_a_common_word_counts_in_the_score_of_what_a_rarer_one_finds(archive):
+    index = many_with_a_common_word(archive)
+    whole = dict(index._open().execute(f"{words._RANKED}", ('"model" OR "eels"',)).fetchall())
+    found = index.search(["model", "eels"], 4)
+    assert len(found) == 4
+    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+    for n, score in found:
+        assert score == pytest.approx(-whole[n])
+
+
+def test_where_rarer_words_find_too_few_the_common_ones_are_looked_up(archive):
+    index = many_with_a_common_word(archive)
+    found = index.search(["model", "eels"], 20)
+    assert len(found) == 20
+    assert {n for n, _ in found[:6]} == {n for n, _ in index.search(["eels"], 20)}
+
+
+def test_words_are_counted_anew_when_papers_come(archive):
+    index = many_with_a_common_word(archive)
+    assert index._rarer(index._open(), ["model", "eels"]) == ["eels"]
+    archive.add(
+        make_paper(id=f"2501.{n:05}", title=f"Eels {n}", abstract="More eels.", authors=["A B"])
+        for n in range(60, 80)
+    )
+    for _ in index.update():
+        pass
+    assert index._rarer(index._open(), ["model", "eels"]) == []
+
+
+def test_the_lengths_of_sums_are_remembered_and_those_of_the_rows(archive, papers, bag_of_words):
+    archive.add(papers)
+    searcher = Searcher(archive)
+    searcher.update()
+    slots = [4, 0, 2]
+    rows, starts = searcher.meaning.rows(slots)
+    expected = [np.linalg.norm(rows[a + 1 : b].sum(axis=0)) for a, b in zip(starts, starts[1:], strict=False)]
+    for _ in range(2):
+        np.testing.assert_allclose(searcher.meaning.lengths(slots, rows, starts), expected, rtol=1e-5)
+    mixed, at = searcher.meaning.rows([1, 4])
+    assert searcher.meaning.lengths([1, 4], mixed, at)[1] == pytest.approx(expected[0], rel=1e-5)

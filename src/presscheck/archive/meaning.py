@@ -84,6 +84,7 @@ class VectorIndex:
         self._place: list[tuple[int, int]] = []
         self._own: NDArray[np.float32] | None = None
         self._graph: object = None
+        self._lengths: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self._place)
@@ -189,9 +190,34 @@ class VectorIndex:
             part = held.rows[held.starts[row] : held.starts[row + 1]]
             parts.append(part)
             starts.append(starts[-1] + len(part))
-        if not parts:
-            return np.zeros((0, self.encoder.width), dtype=np.float32), np.zeros(1, dtype=np.int64)
-        return np.concatenate(parts).astype(np.float32), np.array(starts, dtype=np.int64)
+        rows = np.empty((starts[-1], self.encoder.width), dtype=np.float32)
+        for part, first, last in zip(parts, starts, starts[1:], strict=False):
+            rows[first:last] = part
+        return rows, np.array(starts, dtype=np.int64)
+
+    def lengths(
+        self, slots: Sequence[int], rows: NDArray[np.float32], starts: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """``ranking.sentence_lengths`` of papers; each is worked out once and remembered.
+
+        Args:
+            slots: of the papers.
+            rows: their vectors, as ``rows`` gave them.
+            starts: where each paper's begin.
+        """
+        import numpy as np
+
+        from presscheck.archive.ranking import sentence_lengths
+
+        at = np.asarray(slots, dtype=np.int64)
+        held = self._lengths
+        if held is None or len(held) != len(self):
+            held = self._lengths = np.full(len(self), np.nan, dtype=np.float32)
+        for place in np.flatnonzero(np.isnan(held[at])):
+            first, last = starts[place], starts[place + 1]
+            held[at[place]] = sentence_lengths(rows[first:last], np.array([0, last - first]))[0]
+        found: NDArray[np.float32] = held[at]
+        return found
 
     def _encode(self, papers: Sequence[Paper]) -> None:
         """Encode a piece and write its file."""
@@ -270,7 +296,7 @@ class VectorIndex:
                 if wanted.get(paper) == text and paper not in self.slot:
                     self.slot[paper] = len(self._place)
                     self._place.append((number, row))
-        self._own = None
+        self._own = self._lengths = None
         if len(self._place) <= IN_MEMORY:
             whole = np.empty((len(self._place), self.encoder.width), dtype=np.float32)
             at = np.array(self._place, dtype=np.int64).reshape(-1, 2)

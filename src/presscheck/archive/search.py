@@ -256,13 +256,15 @@ class Searcher:
             if (slot := self.meaning.slot.get(self._facts[n].id)) is not None:
                 numbers[n] = slot
         order = sorted(numbers)
-        rows, starts = self.meaning.rows([numbers[n] for n in order])
+        places = [numbers[n] for n in order]
+        rows, starts = self.meaning.rows(places)
         scores = ranking.scores(
             query,
             rows,
             starts,
             np.array([own.get(n, 0.0) for n in order], dtype=np.float32),
             np.array([english.get(n, 0.0) for n in order], dtype=np.float32),
+            self.meaning.lengths(places, rows, starts) if places else None,
         )
         pairs = zip(order, map(float, scores), strict=True)
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))

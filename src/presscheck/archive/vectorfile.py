@@ -110,7 +110,8 @@ def open_vectors(path: Path, model: str = "") -> Vectors:
     import numpy as np
 
     try:
-        data = np.memmap(path, dtype=np.uint8, mode="r")
+        # As a plain array, since numpy makes slices of its own kind of memory map slowly.
+        data = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot read {path}: {error}") from error
     if len(data) < _PRELUDE.size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from presscheck.papers.sentences import sentence_texts
@@ -55,7 +56,7 @@ def shared_words(text: str, terms: Sequence[str]) -> list[str]:
     lower = f" {' '.join(_TOKEN.findall(text.lower()))}"
     found = []
     for term in terms:
-        stem = _stem(" ".join(_TOKEN.findall(term.lower())))
+        stem = _stem(term)
         if stem and f" {stem}" in lower:
             found.append(term)
     return found
@@ -64,8 +65,10 @@ def shared_words(text: str, terms: Sequence[str]) -> list[str]:
 _TOKEN = re.compile(r"[^\W_]+")
 
 
-def _stem(word: str) -> str:
-    """A word without its ending, where enough is left to know it by."""
+@lru_cache(maxsize=4096)
+def _stem(term: str) -> str:
+    """The words of a term without the ending of the last, where enough is left to know it by."""
+    word = " ".join(_TOKEN.findall(term.lower()))
     if word.isascii():
         for ending in ("ing", "ed", "es", "s", "e"):
             if word.endswith(ending) and len(word) - len(ending) >= 4:

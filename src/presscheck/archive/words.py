@@ -25,6 +25,10 @@ VERSION = 1
 BATCH = 500
 MOST_TERMS = 40
 """Words of a query that are looked up; a query of 10 kB is somebody's paste."""
+MOST_COUNTS = 20_000
+"""Words of which it is remembered how many papers have them."""
+COMMON = 0.1
+"""Share of the papers from which on a word only helps to rank what rarer words have found."""
 WEIGHTS = (2.5, 1.0, 0.6)
 """Of a word in the title, in the abstract, and in what an edition says."""
 
@@ -33,6 +37,7 @@ _STOP = frozenset(
     "a an and are as at be by for from how in into is it its of on or our that the their this to using via "
     "we what which with".split()
 )
+_RANKED = f"SELECT rowid, bm25(words, {', '.join(map(str, WEIGHTS))}) AS score FROM words WHERE words MATCH ?"
 _TABLES = """
 CREATE TABLE made (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE facts (n INTEGER PRIMARY KEY, id TEXT NOT NULL, date TEXT NOT NULL, fields TEXT NOT NULL,
@@ -68,6 +73,10 @@ class WordIndex:
         self.path = path if path is not None else archive.folder / "words.db"
         self._how = tokenizer()
         self._local = threading.local()
+        self._counts: dict[str, int] = {}
+        self._counted: object = None
+        """The archive's counter when words were counted."""
+        self._papers = 0
         self.rebuilt = ""
         """Why the index was made anew in this process; empty if it was not."""
 
@@ -105,6 +114,9 @@ class WordIndex:
     ) -> list[tuple[int, float]]:
         """The papers that have any of these words, by bm25.
 
+        Words that more than ``COMMON`` of the papers have are looked up alone where the others
+        find too few; else they count in the scores of what the others have found.
+
         Args:
             terms: words or phrases; every mark in them is a space.
             limit: how many at most.
@@ -116,26 +128,52 @@ class WordIndex:
         phrases = [" ".join(found) for term in terms if (found := _TOKEN.findall(term))]
         if not phrases or limit < 1:
             return []
-        # In quotes nothing is an operator of FTS5, and tokens hold no quotes.
-        query = " OR ".join(f'"{phrase}"' for phrase in dict.fromkeys(phrases[:MOST_TERMS]))
-        ranked = (
-            f"SELECT rowid, bm25(words, {', '.join(map(str, WEIGHTS))}) AS score FROM words "
-            "WHERE words MATCH ? ORDER BY score LIMIT ?"
-        )
-        values = (query, limit if among is None else -1)
+        phrases = list(dict.fromkeys(phrases[:MOST_TERMS]))
         try:
-            with told(self.path):
-                rows = self._open().execute(ranked, values).fetchall()
+            rows = self._ranked(phrases, limit, among)
         except (Damaged, sqlite3.DatabaseError) as error:
             # A broken page shows only when it is read.
             self.drop(f"{self.path.name} was damaged ({error})")
             for _ in self.update():
                 pass
-            with told(self.path):
-                rows = self._open().execute(ranked, values).fetchall()
-        if among is not None:
-            rows = [row for row in rows if row[0] in among][:limit]
+            rows = self._ranked(phrases, limit, among)
         return [(int(n), -float(score)) for n, score in rows]
+
+    def _ranked(
+        self, phrases: list[str], limit: int, among: Collection[int] | None
+    ) -> list[tuple[int, float]]:
+        """Numbers and bm25 scores as SQLite has them, below 0, the best first."""
+        with told(self.path):
+            database = self._open()
+            if among is not None:
+                rows = database.execute(f"{_RANKED} ORDER BY score", (_any_of(phrases),)).fetchall()
+                return [row for row in rows if row[0] in among][:limit]
+            # The score of every paper that has a common word would be most of the time.
+            if rarer := self._rarer(database, phrases):
+                found = database.execute(f"{_RANKED} ORDER BY score LIMIT ?", (_any_of(rarer), limit))
+                numbers = [int(row[0]) for row in found]
+                if len(numbers) == limit:
+                    # The plus keeps SQLite from looking each number up by a search of its own.
+                    of_these = f"{_RANKED} AND +rowid IN ({', '.join(map(str, numbers))}) ORDER BY score"
+                    return database.execute(of_these, (_any_of(phrases),)).fetchall()
+            every = database.execute(f"{_RANKED} ORDER BY score LIMIT ?", (_any_of(phrases), limit))
+            return every.fetchall()
+
+    def _rarer(self, database: sqlite3.Connection, phrases: list[str]) -> list[str]:
+        """Those that are not common; none where all are of one kind."""
+        change = database.execute("SELECT value FROM made WHERE name = 'change'").fetchone()[0]
+        if self._counted != change:
+            self._counted, self._counts = change, {}
+            self._papers = int(database.execute("SELECT count(*) FROM facts").fetchone()[0])
+        counts = self._counts
+        if len(counts) > MOST_COUNTS:
+            counts.clear()
+        for phrase in phrases:
+            if phrase not in counts:
+                asked = "SELECT count(*) FROM words WHERE words MATCH ?"
+                counts[phrase] = int(database.execute(asked, (_any_of([phrase]),)).fetchone()[0])
+        rarer = [phrase for phrase in phrases if counts.get(phrase, 0) <= COMMON * self._papers]
+        return rarer if len(rarer) < len(phrases) else []
 
     def terms(self, query: str) -> list[str]:
         """The words of a query as the index has them, without those that say nothing."""
@@ -250,6 +288,11 @@ class WordIndex:
         if held is None:
             held = self._local.database = connect(self.path)
         return held
+
+
+def _any_of(phrases: Sequence[str]) -> str:
+    """A query of FTS5; in quotes nothing is an operator, and tokens hold no quotes."""
+    return " OR ".join(f'"{phrase}"' for phrase in phrases)
 
 
 def _is_korean(text: str) -> bool:
