@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--papers", type=Path, required=True)
     parser.add_argument("--count", type=int, default=10**9)
-    parser.add_argument("--home", type=Path, help="A library with vectors already, to measure queries alone.")
+    parser.add_argument("--home", type=Path, help="A library with vectors already: only queries are measured, the page keeps its steps.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measure(given, Path(folder))
@@ -142,6 +142,10 @@ def measure(given, folder: Path) -> None:
             *(f"| {what} | {took:.1f} |" for what, took in rows),
             "",
         ]
+    elif OUT.exists():
+        held = [line for line in OUT.read_text("utf-8").splitlines() if line.startswith("|")]
+        steps = [line for line in held[: held.index("| arm | median ms | p95 ms |")]]
+        lines += ["Making the index, of an earlier run:", "", *steps, ""]
     lines += [f"{len(texts)} queries, warm, the query's encoding included.", ""]
     lines += ["| arm | median ms | p95 ms |", "| --- | --- | --- |"]
     for name, some in seconds.items():

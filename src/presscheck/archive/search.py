@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CANDIDATES = 300
-"""Papers that each of the three ways may bring."""
+"""Papers that each of the three ways may bring, where they are to be scored by vectors too."""
+WORDS_ONLY = 6
+"""Candidates a result where words alone decide: what is found by one way is rarely far behind."""
 LONGEST = 1000
 """Characters of a query that are read."""
 MOST = 1000
@@ -140,7 +142,8 @@ class Searcher:
         self._check_limit(limit)
         self.update(words_only=words_only)
         among = self.filtered(field=field, since=since, language=language, has_claims=has_claims)
-        scored = self.scored(text, among=among, words_only=words_only)[:limit]
+        most = WORDS_ONLY * limit if words_only else CANDIDATES
+        scored = self.scored(text, among=among, words_only=words_only, most=most)[:limit]
         held = self.archive.by_number([n for n, *_ in scored])
         terms = self.words.terms(text)
         english = translations(text)
@@ -235,13 +238,18 @@ class Searcher:
         }
 
     def scored(
-        self, text: str, *, among: set[int] | None = None, words_only: bool = False
+        self,
+        text: str,
+        *,
+        among: set[int] | None = None,
+        words_only: bool = False,
+        most: int = CANDIDATES,
     ) -> list[tuple[int, float]]:
-        """Numbers and scores of all candidates, the best first."""
+        """Numbers and scores of all candidates, the best first; each way brings ``most`` at most."""
         import numpy as np
 
-        own = dict(self.words.search(self.words.terms(text), CANDIDATES, among))
-        english = dict(self.words.search(translations(text), CANDIDATES, among))
+        own = dict(self.words.search(self.words.terms(text), most, among))
+        english = dict(self.words.search(translations(text), most, among))
         ranking = self.ranking
         if words_only:
             total = {n: ranking.words(own.get(n, 0.0), english.get(n, 0.0)) for n in {*own, *english}}
@@ -250,7 +258,7 @@ class Searcher:
         mask = None
         if among is not None:
             mask = np.array([self._numbers.get(one, -1) in among for one in self._ids], dtype=bool)
-        slots, _ = self.meaning.nearest(ranking.turned(query), CANDIDATES, mask)
+        slots, _ = self.meaning.nearest(ranking.turned(query), most, mask)
         numbers = {self._numbers[one]: slot for slot in slots if (one := self._ids[slot]) in self._numbers}
         for n in {*own, *english} - set(numbers):
             if (slot := self.meaning.slot.get(self._facts[n].id)) is not None:
