@@ -35,7 +35,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--papers", type=Path, required=True)
     parser.add_argument("--count", type=int, default=10**9)
-    parser.add_argument("--home", type=Path, help="A library with vectors already: only queries are measured, the page keeps its steps.")
+    parser.add_argument(
+        "--home",
+        type=Path,
+        help="A library with vectors: queries alone are measured, steps stay on the page.",
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measure(given, Path(folder))
@@ -144,7 +148,7 @@ def measure(given, folder: Path) -> None:
         ]
     elif OUT.exists():
         held = [line for line in OUT.read_text("utf-8").splitlines() if line.startswith("|")]
-        steps = [line for line in held[: held.index("| arm | median ms | p95 ms |")]]
+        steps = held[: held.index("| arm | median ms | p95 ms |")]
         lines += ["Making the index, of an earlier run:", "", *steps, ""]
     lines += [f"{len(texts)} queries, warm, the query's encoding included.", ""]
     lines += ["| arm | median ms | p95 ms |", "| --- | --- | --- |"]
