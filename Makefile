@@ -13,7 +13,7 @@ test: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 $(VENV)/.light: pyproject.toml constraints.txt
 	$(PY) -m venv $(VENV)

@@ -13,6 +13,7 @@ from presscheck.cli import main
 
 pytestmark = [
     pytest.mark.timeout(300),
+    pytest.mark.xdist_group("ray"),
     pytest.mark.skipif(
         importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'presscheck[ray]'"
     ),

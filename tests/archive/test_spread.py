@@ -27,6 +27,7 @@ slow_ray = pytest.mark.skipif(
 pytestmark = [
     pytest.mark.timeout(300),  # starting Ray alone can take half a minute on a busy machine
     pytest.mark.usefixtures("cluster"),
+    pytest.mark.xdist_group("ray"),  # one cluster for all, so one process for all
 ]
 WHERE = ["local", pytest.param("ray", marks=slow_ray)]
 
