@@ -243,7 +243,8 @@ def table(found: dict[str, list[dict]]) -> str:
         _, size = line_of(found[name], "disk")
         seconds = start + slope * 1e6
         total, disk = total + seconds, disk + size * 1e6
-        cells = f"{start:.1f} | {slope:.5f} | {hours(seconds)} | {size / 1e3:.2f} | {size / 1e3:.1f} GB"
+        begun = round(start, 1) + 0.0  # no minus before a nought
+        cells = f"{begun:.1f} | {slope:.5f} | {hours(seconds)} | {size / 1e3:.2f} | {size / 1e3:.1f} GB"
         lines.append(f"| {text} | {cells} |")
     lines.append(f"| all that is measured | | | {hours(total)} | | {disk / 1e9:.1f} GB |")
     lines += ["", "| a query | papers | median ms | 95th percentile ms |", "| --- | ---: | ---: | ---: |"]
