@@ -9,7 +9,7 @@ Source: Sieberling et al., arXiv 2410.14649.
 from .export import prune_model, save
 from .fitness import KLFitness, divergence
 from .levels import LevelDatabase, bit_database, input_norms, layer_errors, sparsity_database
-from .scores import cosine_scores, drop_least, dynamic_programming, greedy, removals, window_cosine
+from .scores import allocate, cosine_scores, drop_least, dynamic_programming, greedy, removals, window_cosine
 from .search import EvoPress, Result, TableFitness, random_search
 from .space import CompressionSpace, Profile
 from .units import DepthSpace, LevelSpace, average_level, check_model
@@ -24,6 +24,7 @@ __all__ = [
     "Profile",
     "Result",
     "TableFitness",
+    "allocate",
     "average_level",
     "bit_database",
     "check_model",

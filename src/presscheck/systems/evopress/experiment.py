@@ -31,12 +31,12 @@ from presscheck.systems.evopress import (
     LevelSpace,
     Profile,
     TableFitness,
+    allocate,
     bit_database,
     check_model,
     cosine_scores,
     divergence,
     drop_least,
-    dynamic_programming,
     greedy,
     input_norms,
     layer_errors,
@@ -62,6 +62,8 @@ class Size:
     """Tokens of a calibration sequence."""
     pool: int
     """Calibration sequences a round."""
+    drop: int
+    """Blocks that go; of a model with other than 30, the same share."""
     depth_tokens: int
     """Tokens that each method may read to choose the blocks that go."""
     level_tokens: int
@@ -72,16 +74,14 @@ class Size:
 
 
 SIZES = {
-    "smoke": Size(6, 1, 4, 16, 8, 1600, 800, 2, tiny=True),
-    "quick": Size(10, 1, 20, 64, 24, 6144, 3072, 8),
-    "full": Size(15, 1, 20, 64, 48, 12288, 6144, 16),
+    "smoke": Size(6, 1, 4, 16, 8, 1, 352, 352, 2, tiny=True),
+    "quick": Size(10, 1, 20, 32, 32, 3, 2816, 1536, 8),
+    "full": Size(15, 1, 20, 64, 32, 6, 10752, 4096, 12),
 }
 ROUNDS = {"smoke": 2, "quick": 5, "full": 5}
 WARMUP = {"smoke": 0, "quick": 0, "full": 0}
 MODELS = True
 STRIDE = 4
-SHARE = 5
-"""One of so many blocks goes."""
 BITS, AVERAGE_BITS = (2, 3, 4, 5, 6), 3.0
 KEEP, AVERAGE_KEEP = (0.3, 0.4, 0.5, 0.6, 0.7), 0.5
 SOURCES = ("argparse", "ast", "calendar", "configparser", "csv", "difflib", "fractions", "inspect", "zipfile")
@@ -119,11 +119,14 @@ class Bench:
         blocks = self.lm.model.config.num_hidden_layers
         spans = [s for s in range(1, blocks + 1) if blocks % s == 0 and 4 <= blocks // s <= size.units]
         if not spans:
-            raise ValueError(f"{self.lm.name} has {blocks} blocks, which no span divides into 4 to {size.units} units")
+            raise ValueError(
+                f"{self.lm.name} has {blocks} blocks, which no span divides into 4 to {size.units} units"
+            )
         self.runs = DepthSpace(self.lm.model, 3, span=spans[0])
-        self.depth = DepthSpace(self.lm.model, max(1, blocks // SHARE))
+        self.depth = DepthSpace(self.lm.model, max(1, round(size.drop * blocks / 30)))
         self.halves = DepthSpace(self.lm.model, 0.25, granularity="subblock")
         self.table = functools.lru_cache(1)(self._table)
+        self.nested = functools.lru_cache(2)(self._nested)
         self.held_out = functools.lru_cache(1)(self._held_out)
         self.calibrated = functools.lru_cache(2)(self._calibrated)
         self.one_shot = functools.lru_cache(3)(self._one_shot)
@@ -187,18 +190,26 @@ class Bench:
         """The table's profiles that drop three: the space that is searched."""
         return {p: kl for p, kl in self.table(seed).items() if sum(p) == len(p) - 3}
 
-    def nested(self, seed: int) -> tuple[Profile, Profile]:
-        """Two dropped units and a superset of three: of all such pairs the one that gains most by dropping more."""
-        table = self.table(seed)
-        pairs = [
-            (table[p] - kl, p, q)
+    def _nested(self, seed: int, useful: bool) -> tuple[Profile, Profile]:
+        """Two dropped units and a superset of three that does better: the likeliest such pair.
+
+        Six candidates by the table, the one of them that gains most on more calibration text. With `useful`
+        only those whose smaller set is in the better half of its kind.
+        """
+        table, fitness = self.table(seed), self.calibrated(seed)
+        two = [kl for p, kl in table.items() if sum(p) == len(p) - 2]
+        most = statistics.median(two) if useful else math.inf
+        pairs = sorted(
+            (kl / table[p], p, q)
             for q, kl in self.full_profiles(seed).items()
             for i, stays in enumerate(q)
-            if not stays
-            for p in [(*q[:i], 1, *q[i + 1 :])]
-        ]
-        _, two, three = max(pairs)
-        return two, three
+            if not stays and table[p := (*q[:i], 1, *q[i + 1 :])] <= most
+        )[:6]
+        batch = tuple(range(self.size.table_sequences, min(self.size.pool, self.size.table_sequences + 3)))
+        smaller = fitness.over(self.runs.dropping(2))([p for _, p, _ in pairs], batch)
+        larger = fitness.over(self.runs)([q for _, _, q in pairs], batch)
+        best = min(range(len(pairs)), key=lambda i: larger[i] / smaller[i])
+        return pairs[best][1], pairs[best][2]
 
     def searched(self, seed: int, kind: str) -> Iterator[Reading]:
         """Searches on the table, each from a seed of its own."""
@@ -225,7 +236,12 @@ class Bench:
     # The large spaces ------------------------------------------------------------------
 
     def evolve(
-        self, space: ModelSpace, seed: int, tokens: int, start: tuple[Profile, ...] = (), domain: str = "prose"
+        self,
+        space: ModelSpace,
+        seed: int,
+        tokens: int,
+        start: tuple[Profile, ...] = (),
+        domain: str = "prose",
     ) -> Any:
         """EvoPress within a budget of tokens: three stages as in the scripts, scaled to it."""
         T = self.size.sequence
@@ -269,7 +285,9 @@ class Bench:
 
     def _bits(self) -> LevelSpace:
         model = self.lm.model
-        group = math.gcd(64, *(m.shape[1] for n, m in model.named_parameters() if "_proj" in n and m.dim() == 2))
+        group = math.gcd(
+            64, *(m.shape[1] for n, m in model.named_parameters() if "_proj" in n and m.dim() == 2)
+        )
         return LevelSpace(model, bit_database(model, BITS, group), AVERAGE_BITS)
 
     def _sparse(self, seed: int) -> LevelSpace:
@@ -283,8 +301,9 @@ class Bench:
             return space.uniform()
         calibrated = self.calibrated(seed)
         if kind == "dp":
-            errors = layer_errors(self.lm.model, space.database, calibrated.calibration)
-            return dynamic_programming(errors, space.cost, space.budget)
+            # As many tokens as the search's last stage sees; a candidate level costs one more pass over them.
+            errors = layer_errors(self.lm.model, space.database, calibrated.calibration[:8])
+            return allocate(space, errors)
         return self.evolve(space, seed, self.size.level_tokens, (space.uniform(),)).best
 
 
@@ -310,7 +329,9 @@ def arms(run: Run) -> dict[str, Arm]:
     def quality(space: str, choose: Callable[[Bench, int], Profile]) -> Arm:
         def trial(seed: int) -> Iterator[Reading]:
             at = bench()
-            found = {"bits": at.bits, "sparse": lambda: at.sparse(seed)}.get(space, lambda: getattr(at, space))()
+            found = {"bits": at.bits, "sparse": lambda: at.sparse(seed)}.get(
+                space, lambda: getattr(at, space)
+            )()
             kl, perplexity = at.measured(found, choose(at, seed), seed)
             yield "kl", kl, "nat"
             yield "perplexity", perplexity, "1"
@@ -350,10 +371,10 @@ def arms(run: Run) -> dict[str, Arm]:
 
         return trial
 
-    def nested(which: int) -> Arm:
+    def nested(which: int, useful: bool) -> Arm:
         def trial(seed: int) -> Iterator[Reading]:
             at = bench()
-            profile = at.nested(seed)[which]
+            profile = at.nested(seed, useful)[which]
             space = at.runs.dropping(2 + which)
             kl, perplexity = at.measured(space, profile, seed)
             yield "kl", kl, "nat"
@@ -370,7 +391,8 @@ def arms(run: Run) -> dict[str, Arm]:
 
         return quality(space, choose)
 
-    found: dict[str, Arm] = {"dense": dense, "subset": nested(0), "superset": nested(1)}
+    found: dict[str, Arm] = {"dense": dense, "subset": nested(0, False), "superset": nested(1, False)}
+    found |= {"useful-subset": nested(0, True), "useful-superset": nested(1, True)}
     for kind in ("evopress", "random"):
         found[f"table-{kind}"] = functools.partial(lambda seed, kind: bench().searched(seed, kind), kind=kind)
     found |= {f"table-{kind}": in_table(kind) for kind in ("optimum", "greedy", "cosine", "additive")}
@@ -383,7 +405,8 @@ def arms(run: Run) -> dict[str, Arm]:
         "halves", lambda at, seed: at.evolve(at.halves, seed, at.size.level_tokens).best
     )
     found["halves-cosine"] = quality(
-        "halves", lambda at, seed: drop_least(at.halves, cosine_scores(at.halves, at.calibrated(seed).calibration))
+        "halves",
+        lambda at, seed: drop_least(at.halves, cosine_scores(at.halves, at.calibrated(seed).calibration)),
     )
     for kind in ("evopress", "uniform", "dp"):
         found[f"bits-{kind}"] = levels("bits", kind)
@@ -404,7 +427,7 @@ def rank_correlation(a: list[float], b: list[float]) -> float:
 
 def parameters(run: Run) -> dict[str, Any]:
     """What the record keeps."""
-    return {**asdict(SIZES[run.size]), "stride": STRIDE, "dropped_share": 1 / SHARE,
+    return {**asdict(SIZES[run.size]), "stride": STRIDE,
             "average_bits": AVERAGE_BITS, "average_keep": AVERAGE_KEEP}  # fmt: skip
 
 
@@ -436,5 +459,7 @@ def figure(record: Any) -> Any:
         axes.set_ylim(-0.6, max(1, len(names)) - 0.4)
         axes.tick_params(axis="x", labelsize=7)
         axes.set_title(title, fontsize=8, loc="left")
-    rows[-1].set_xlabel("KL divergence from the uncompressed model (nats a token), evaluation text", fontsize=8)
+    rows[-1].set_xlabel(
+        "KL divergence from the uncompressed model (nats a token), evaluation text", fontsize=8
+    )
     return drawing

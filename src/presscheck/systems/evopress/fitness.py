@@ -67,7 +67,9 @@ class KLFitness:
         if calibration.dim() != 2 or not calibration.numel():
             raise ValueError(f"calibration must be (N, T) token ids, got shape {tuple(calibration.shape)}")
         if not 1 <= stride <= calibration.shape[1]:
-            raise ValueError(f"stride must be in 1..{calibration.shape[1]}, the sequence length; got {stride}")
+            raise ValueError(
+                f"stride must be in 1..{calibration.shape[1]}, the sequence length; got {stride}"
+            )
         vocabulary = space.model.config.vocab_size
         if top_k is not None and not 1 <= top_k <= vocabulary:
             raise ValueError(f"top_k must be in 1..{vocabulary}, the vocabulary; got {top_k}")
@@ -146,9 +148,7 @@ class KLFitness:
             handle.remove()
         return caught[0]
 
-    def _through(
-        self, profiles: Sequence[Profile | None], hidden: Tensor, sequence: int
-    ) -> list[Tensor]:
+    def _through(self, profiles: Sequence[Profile | None], hidden: Tensor, sequence: int) -> list[Tensor]:
         """(S, T, D) behind the last block for each profile, each distinct beginning computed once."""
         # Masks and places of one sequence serve all: they have one length and no padding.
         _, named = self._entry([sequence])

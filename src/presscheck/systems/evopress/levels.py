@@ -222,6 +222,5 @@ def layer_errors(model: Any, database: LevelDatabase, ids: Tensor) -> list[list[
             lost[path][level] += (x @ (linear.weight.data - version).mT).float().square().sum().item()
 
     with watching(model, see):
-        for row in ids:
-            model.model(row[None], use_cache=False)
+        model.model(ids, use_cache=False)  # all at once: differences of weights are taken once a level
     return [(lost[path] / max(whole[path], 1e-30)).tolist() for path in database.weights]

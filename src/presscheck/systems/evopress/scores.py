@@ -162,6 +162,29 @@ def dynamic_programming(
     return tuple(reversed(profile))
 
 
+def allocate(space: CompressionSpace, errors: Sequence[Sequence[float]]) -> Profile:
+    """Dynamic programming within each group of a space, so that the search could choose the same.
+
+    Over all layers at once the sum of relative errors starves large layers to feed many small ones.
+
+    Args:
+        space: Of the units.
+        errors: Unit → error at each level.
+    """
+    profile = [0] * len(space.units)
+    for group, members in space.members.items():
+        steps = [range(len(space.levels))] * len(members)
+        found = dynamic_programming([errors[i] for i in members], steps, space.totals[group])
+        for unit, level in zip(members, found, strict=True):
+            profile[unit] = level
+    # Where errors do not fall with the level, the cheapest sum may leave steps over: they are handed on.
+    for group, members in space.members.items():
+        for unit in members:
+            left = space.totals[group] - sum(profile[i] for i in members)
+            profile[unit] += min(left, len(space.levels) - 1 - profile[unit])
+    return space.check(profile)
+
+
 def greedy(space: DepthSpace, fitness: Any, *, max_tokens: int, tokens: int, seed: int = 0) -> Result:
     """Drop one unit after another, each time the one whose loss costs least.
 

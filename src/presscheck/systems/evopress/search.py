@@ -136,7 +136,9 @@ class EvoPress:
         if any(after > before for before, after in zip([offspring, *kept], kept, strict=False)):
             raise ValueError(f"survivors cannot grow: {offspring} offspring, then {kept}")
         if min(tokens for _, tokens in stages) < 1 or offspring < 1 or generations < 0 or initial < 0:
-            raise ValueError("offspring and tokens of stages must be positive, generations and initial not less than 0")
+            raise ValueError(
+                "offspring and tokens of stages must be positive, generations and initial not less than 0"
+            )
         self.space, self.fitness = space, fitness
         self.offspring, self.stages, self.generations = offspring, tuple(stages), generations
         self.initial, self.initial_tokens = initial, initial_tokens

@@ -56,7 +56,9 @@ def check_model(model: Any) -> str:
         raise ValueError(f"{name} is in training mode: its dropout would blur every score, call model.eval()")
     for layer in model.model.layers:
         if any("forward" in vars(getattr(layer, sub)) for sub in SUBBLOCKS):
-            raise ValueError(f"{name} has sub-blocks whose forward is replaced already: one profile at a time")
+            raise ValueError(
+                f"{name} has sub-blocks whose forward is replaced already: one profile at a time"
+            )
     return name
 
 
@@ -164,7 +166,9 @@ class DepthSpace(ModelSpace):
             for sub, stays in zip(SUBBLOCKS, self.kept(setting), strict=True):
                 if not stays:
                     module = getattr(self.blocks[block], sub)
-                    module.forward = _no_attention(module.layer_idx) if sub == "self_attn" else torch.zeros_like
+                    module.forward = (
+                        _no_attention(module.layer_idx) if sub == "self_attn" else torch.zeros_like
+                    )
                     replaced.append(module)
             yield
         finally:
@@ -237,7 +241,9 @@ class LevelSpace(ModelSpace):
         for index, level in enumerate(self.levels):
             if abs(level - self.average) < 1e-9:
                 return (index,) * len(self.units)
-        raise ValueError(f"an average of {self.average} is none of the levels {self.levels}: no uniform profile")
+        raise ValueError(
+            f"an average of {self.average} is none of the levels {self.levels}: no uniform profile"
+        )
 
     def skips(self, block: int, setting: tuple[int, ...]) -> bool:
         """Never: a compressed block still does something."""
