@@ -225,7 +225,7 @@ class Bench:
                     self.runs, fitness, offspring=8, stages=((1, 1),), generations=len(table),
                     initial=16 if len(table) > 100 else 4, initial_tokens=1, max_tokens=len(table), seed=own,
                 ).run()  # fmt: skip
-            # A search that spends as many evaluations as there are profiles without the optimum counts that many.
+            # Without the optimum a search counts as many evaluations as there are profiles.
             needed.append(result.evaluations_to(best) or len(table))
             quarter = [step.fitness for step in result.history if step.evaluations <= len(table) / 4]
             reached.append(quarter[-1] if quarter else result.fitness)

@@ -100,8 +100,8 @@ class KLFitness:
         N, T = self.calibration.shape
         if tokens % T or not 0 < tokens <= N * T:
             raise ValueError(
-                f"a batch of {tokens} tokens cannot be drawn from {N} sequences of {T}: need a multiple of {T} "
-                f"up to {N * T}"
+                f"a batch of {tokens} tokens cannot be drawn from {N} sequences of {T}: need a "
+                f"multiple of {T} up to {N * T}"
             )
         return tuple(rng.sample(range(N), tokens // T))
 

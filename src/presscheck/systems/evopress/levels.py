@@ -73,8 +73,8 @@ class LevelDatabase:
         ours = {path: versions[0].shape for path, versions in self.weights.items()}
         if shapes != ours:
             raise ValueError(
-                f"the level database has {len(ours)} layers, {type(model).__name__} {len(shapes)}, and names or "
-                "shapes differ: it was made for another model"
+                f"the level database has {len(ours)} layers, {type(model).__name__} {len(shapes)}, and names "
+                "or shapes differ: it was made for another model"
             )
         for path, linear in linears.items():
             have = self.weights[path][0]

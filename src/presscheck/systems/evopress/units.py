@@ -143,7 +143,7 @@ class DepthSpace(ModelSpace):
                 units.append(f"{kind} {i}" if span == 1 else f"{kind} {i * span}-{(i + 1) * span - 1}")
                 groups.append(kind)
         super().__init__(
-            units, (0, 1), [(0, 1)] * len(units), {kind: each - dropped for kind in types}, groups
+            units, (0, 1), [(0, 1)] * len(units), dict.fromkeys(types, each - dropped), groups
         )
 
     def dropping(self, number: int) -> DepthSpace:
