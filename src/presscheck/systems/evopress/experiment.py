@@ -243,7 +243,7 @@ class Bench:
         start: tuple[Profile, ...] = (),
         domain: str = "prose",
     ) -> Any:
-        """EvoPress within a budget of tokens: three stages as in the scripts, scaled to it."""
+        """EvoPress within a budget of tokens: two stages, scaled down from the scripts' three."""
         T = self.size.sequence
         return EvoPress(
             space, self.calibrated(seed, domain).over(space), offspring=12,
@@ -276,9 +276,9 @@ class Bench:
             found = random_search(self.depth, fitness, tokens=tokens, max_tokens=size.depth_tokens, seed=seed)
             return found.best
         if kind == "evopress-started":
-            start = tuple(dict.fromkeys(self.one_shot(seed, one) for one in ONE_SHOT))
-            # The scores' own cost comes off the search's budget.
-            left = size.depth_tokens - len(self.depth.units) * size.sequence
+            # The two that one reading of the text pays for; it comes off the search's budget.
+            start = tuple(dict.fromkeys(self.one_shot(seed, one) for one in ("cosine", "window")))
+            left = size.depth_tokens - size.pool * size.sequence
             return self.evolve(self.depth, seed, left, start).best
         domain = "code" if kind == "evopress-code" else "prose"
         return self.evolve(self.depth, seed, size.depth_tokens, (), domain).best
@@ -301,7 +301,7 @@ class Bench:
             return space.uniform()
         calibrated = self.calibrated(seed)
         if kind == "dp":
-            # As many tokens as the search's last stage sees; a candidate level costs one more pass over them.
+            # Six passes over eight sequences, dense and five levels: no more than the search reads.
             errors = layer_errors(self.lm.model, space.database, calibrated.calibration[:8])
             return allocate(space, errors)
         return self.evolve(space, seed, self.size.level_tokens, (space.uniform(),)).best
