@@ -436,6 +436,16 @@ def test_wanda_weighs_a_weight_by_its_input():
     assert sparsify(weight, 0.5, torch.tensor([10.0, 1.0, 1.0, 1.0])).tolist() == [[1, 0, 0, 4]]
 
 
+def test_levels_that_are_none_are_refused(model):
+    for keep in ((0.5, 1.5), (-0.5, 0.5), ()):
+        with pytest.raises(ValueError, match="keep must be"):
+            sparsity_database(model, keep)
+    with pytest.raises(ValueError, match="equal steps"):
+        bit_database(model, (2, 3, 6), group=32)
+    with pytest.raises(ValueError, match="multiple of a group"):
+        bit_database(model, group=48)
+
+
 @pytest.mark.parametrize("kind", ["bits", "sparsity"])
 def test_every_profile_has_the_average_asked_for(made, kind):
     space, rng = made[kind], random.Random(0)

@@ -129,12 +129,17 @@ def sparsify(weight: Tensor, keep: float, norms: Tensor | None = None) -> Tensor
     """
     if not 0 <= keep <= 1:
         raise ValueError(f"keep must be in [0, 1], got {keep}: it is the share of weights kept")
+    (found,) = _sparsified(weight, (keep,), norms)
+    return found
+
+
+def _sparsified(weight: Tensor, keep: Sequence[float], norms: Tensor | None) -> tuple[Tensor, ...]:
+    """Several shares of one ordering: sorting is what takes the time."""
     score = weight.float().abs()
     if norms is not None:
         score = score * norms.to(score)
-    stays = round(keep * weight.shape[1])
-    index = score.topk(stays, dim=1).indices
-    return torch.zeros_like(weight).scatter_(1, index, weight.gather(1, index))
+    order = score.argsort(dim=1, descending=True)
+    return tuple(weight.scatter(1, order[:, round(share * weight.shape[1]) :], 0.0) for share in keep)
 
 
 @torch.no_grad()
@@ -157,11 +162,11 @@ def sparsity_database(
 
     Steps of the share are steps of equal parameter count within layers of one size.
     """
+    shares = sorted(keep)
+    if not shares or not 0 <= shares[0] <= shares[-1] <= 1:
+        raise ValueError(f"keep must be shares in [0, 1], got {tuple(keep)}: shares of weights kept")
     weights = {
-        path: tuple(
-            sparsify(linear.weight.data, share, None if norms is None else norms[path])
-            for share in sorted(keep)
-        )
+        path: _sparsified(linear.weight.data, shares, None if norms is None else norms[path])
         for path, linear in linear_layers(model).items()
     }
     return LevelDatabase(tuple(sorted(keep)), weights)

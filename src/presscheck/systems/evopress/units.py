@@ -134,7 +134,8 @@ class DepthSpace(ModelSpace):
             )
         self.dropped = dropped
         types = SUBBLOCKS if granularity == "subblock" else ("block",)
-        units, groups = [], []
+        units: list[str] = []
+        groups: list[str] = []
         self.inside = [[] for _ in range(blocks)]
         for i in range(each):
             for kind in types:
@@ -142,9 +143,7 @@ class DepthSpace(ModelSpace):
                     self.inside[block].append(len(units))
                 units.append(f"{kind} {i}" if span == 1 else f"{kind} {i * span}-{(i + 1) * span - 1}")
                 groups.append(kind)
-        super().__init__(
-            units, (0, 1), [(0, 1)] * len(units), dict.fromkeys(types, each - dropped), groups
-        )
+        super().__init__(units, (0, 1), [(0, 1)] * len(units), dict.fromkeys(types, each - dropped), groups)
 
     def dropping(self, number: int) -> DepthSpace:
         """The space of the same units of which another number is dropped."""
