@@ -75,10 +75,10 @@ class Size:
 
 SIZES = {
     "smoke": Size(6, 1, 4, 16, 8, 1, 352, 352, 2, tiny=True),
-    "quick": Size(10, 1, 20, 32, 32, 3, 2816, 1792, 8),
+    "quick": Size(10, 1, 20, 32, 32, 3, 1920, 1408, 8),
     "full": Size(15, 1, 20, 64, 32, 6, 10752, 8192, 8),
 }
-ROUNDS = {"smoke": 2, "quick": 5, "full": 5}
+ROUNDS = {"smoke": 2, "quick": 3, "full": 5}
 WARMUP = {"smoke": 0, "quick": 0, "full": 0}
 MODELS = True
 STRIDE = 4
