@@ -102,7 +102,7 @@ def systems() -> dict[str, System]:
 
 @functools.cache
 def slugs_by_paper() -> dict[str, str]:
-    """arXiv id → slug of the system that is here for it; looked up once a process."""
+    """ArXiv id → slug of the system that is here for it; looked up once a process."""
     found: dict[str, str] = {}
     for slug, system in systems().items():
         if not system.broken:

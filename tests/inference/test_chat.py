@@ -139,7 +139,8 @@ def test_two_systems_that_keep_the_cache_are_refused_and_both_switched_off(monke
         finally:
             seen.append("off")
 
-    found = accelerators.find(("think",)) * 2
+    (think,) = accelerators.find(("think",))
+    found = [think, accelerators.Found("other", think.offer, "")]
     monkeypatch.setattr(accelerators.Found, "load", lambda self: one)
     with pytest.raises(BadInput) as error, accelerators.accelerated(None, found):
         pass

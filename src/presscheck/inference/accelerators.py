@@ -102,9 +102,10 @@ def accelerated(model: Any, chosen: Sequence[Found]) -> Iterator[Callable[[], di
             )
 
         def begin() -> dict[str, Any]:
-            for cache in caches.values():
-                cache.reset()
-                return {"past_key_values": cache}
-            return {}
+            cache = next(iter(caches.values()), None)
+            if cache is None:
+                return {}
+            cache.reset()
+            return {"cache": cache}
 
         yield begin

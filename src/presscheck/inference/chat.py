@@ -58,6 +58,10 @@ class Chat:
         self._lock = threading.Lock()
         self._held: ExitStack | None = None
         self._version = ""
+        self.model: Any = None
+        """Of ``transformers``, when it is loaded."""
+        self.tokenizer: Any = None
+        self._grammar: Any = None
 
     @property
     def identity(self) -> str:
@@ -155,7 +159,7 @@ class Chat:
         ends = lm.model.generation_config.eos_token_id
         ends = lm.tokenizer.eos_token_id if ends is None else ends
         self._ends: list[int] = [ends] if isinstance(ends, int) else list(ends)
-        self._grammar: Any = Grammar(lm.tokenizer, lm.model.config.vocab_size, self._ends)
+        self._grammar = Grammar(lm.tokenizer, lm.model.config.vocab_size, self._ends)
         self._longest = int(getattr(lm.model.config, "max_position_embeddings", self._context))
         self.model, self.tokenizer = lm.model, lm.tokenizer
         held = ExitStack()
