@@ -43,11 +43,17 @@ class System(Struct, frozen=True, kw_only=True):
             raise BadInput(f"the system `{self.slug}` is broken: {self.broken}")
         path = self.folder / "claims.toml"
         try:
-            return msgspec.toml.decode(path.read_bytes(), type=Manifest)
+            return _decoded(path.read_bytes())
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadInput(f"{path}: {error}") from None
         except OSError as error:
             raise BadInput(f"{path}: {error.strerror or error}") from None
+
+
+@functools.lru_cache(maxsize=128)
+def _decoded(claims: bytes) -> Manifest:
+    """A claims.toml is looked at when a system is found and again when it is shown."""
+    return msgspec.toml.decode(claims, type=Manifest)
 
 
 class Planned(Struct, frozen=True, kw_only=True):
