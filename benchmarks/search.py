@@ -56,7 +56,7 @@ def main() -> None:
         searcher = Searcher(Archive(Library(given.home)), encoder)
         searcher.update()
         number = len(searcher.meaning)
-        sections += measured(searcher, read_digests(given.digests), given.most)
+        sections += measured(searcher, read_digests(given.digests), given.most, len(encoders) == 1)
     several = "" if len(encoders) == 1 else f" Encoders: {', '.join(encoders)}, over the same papers."
     lines = [
         "# Search: Korean queries against English papers",
@@ -71,7 +71,7 @@ def main() -> None:
     print(text)
 
 
-def measured(searcher, digests, most):
+def measured(searcher, digests, most, aims):
     """The lines about one encoder."""
     ranking: Ranking = searcher.ranking
     digests = [one for one in digests if one["id"] in searcher.meaning.slot]
@@ -91,6 +91,8 @@ def measured(searcher, digests, most):
             [i for i, k in zip(kind.ids, test, strict=True) if k],
             kind.halves[test],
         )
+        # The aims are for a whole archive, which one encoder has; a comparison may be over fewer papers.
+        aim = f", aim {AIM[kind.kind]:g}" if aims else ""
         of = f"{len(kept.texts)} of {int((kind.halves == 1).sum())} queries"
         plain = parts_of(searcher, kept)
         parts = parts_of(searcher, kept, ranking.projection)
@@ -114,7 +116,7 @@ def measured(searcher, digests, most):
         }
         places = {name: ranks(scores, parts.right) for name, scores in rows.items()}
         places["**the search itself** (cut to candidates)"] = product(searcher, kept, parts.right)
-        lines += ["", f"## {kind.kind}: {of}, {searcher.meaning.model}, aim {AIM[kind.kind]:g}", ""]
+        lines += ["", f"## {kind.kind}: {of}, {searcher.meaning.model}{aim}", ""]
         lines += [
             "| ranking | recall@1 | recall@10 | 95 % | MRR | nDCG@10 |",
             "| --- | --- | --- | --- | --- | --- |",
