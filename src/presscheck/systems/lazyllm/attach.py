@@ -60,14 +60,17 @@ def lazyllm(
         raise ValueError("this cache is in use by another `with lazyllm(...)`")
     if cache.depth != depth:
         raise ValueError(f"the cache is of a model with {cache.depth} layers, this one has {depth}")
-    last = max((layer for layer, _ in cache.schedule.keep), default=0)
-    if last >= depth:
-        raise ValueError(f"keep names layer {last}: {type(model).__name__} has layers 0 to {depth - 1}")
+    deepest = cache.schedule.deepest
+    if deepest >= depth:
+        raise ValueError(f"keep names layer {deepest}: {type(model).__name__} has layers 0 to {depth - 1}")
     own = decoder.forward
 
     def forward(*args: Any, **kwargs: Any) -> Any:
-        """Ours for a ``LazyCache``, else the model's own."""
-        if isinstance(kwargs.get("cache"), LazyCache):
+        """Ours for the cache of this block, else the model's own."""
+        given = args[3] if len(args) > 3 else kwargs.get("cache")
+        if isinstance(given, LazyCache):
+            if given is not cache:
+                raise ValueError("this cache is not of the `with lazyllm(...)` that the model is in")
             return _forward(decoder, *args, **kwargs)
         return own(*args, **kwargs)
 
@@ -143,31 +146,31 @@ def _forward(
         raise ValueError("give exactly one of input_ids and inputs_embeds")
     if inputs_embeds is None:
         inputs_embeds = decoder.embed_tokens(input_ids)
-    batch, tokens = inputs_embeds.shape[:2]
-    if batch != 1 or tokens == 0:
+    if inputs_embeds.dim() != 3 or inputs_embeds.shape[0] != 1 or inputs_embeds.shape[1] == 0:
+        shape = tuple(inputs_embeds.shape[:-1])
         raise ValueError(
-            f"got {batch} sequences of {tokens} tokens: need one of at least one token, since each sequence "
-            "would keep tokens of its own"
+            f"got tokens of the shape {shape}: need one sequence, (1, tokens), of at least one token, since "
+            "each sequence of a batch would keep tokens of its own"
         )
+    tokens = inputs_embeds.shape[1]
     if attention_mask is not None and (attention_mask.dim() != 2 or not bool(attention_mask.bool().all())):
         raise ValueError("the attention mask hides tokens: need one sequence without padding")
     expected = torch.arange(cache.seen, cache.seen + tokens, device=inputs_embeds.device)
     if position_ids is not None and not torch.equal(position_ids.view(-1), expected):
         raise ValueError(f"position_ids must count on from the {cache.seen} tokens seen")
     for name in ("output_attentions", "output_hidden_states"):
-        if kwargs.get(name):
+        if kwargs.get(name) or getattr(decoder.config, name, False):
             raise ValueError(f"{name} is not supported: layers differ in how many tokens they read")
-    if not cache.inside:
-        raise ValueError("this cache is not of the `with lazyllm(...)` that the model is in")
     if cache.broken:
         raise ValueError("an earlier pass over this cache was broken off half-way: call cache.reset()")
     way = decoder.config._attn_implementation
-    cache.broken = True
+    cache.broken = cache.running = True
     try:
         decoder.config._attn_implementation = OURS
         pieces = [inputs_embeds] if cache.seen == 0 else inputs_embeds.split(1, dim=1)
         last = torch.cat([_step(decoder, cache, piece) for piece in pieces], dim=1)
     finally:
+        cache.running = False
         decoder.config._attn_implementation = way
     cache.broken = False
     return BaseModelOutputWithPast(last_hidden_state=decoder.norm(last), cache=cache)

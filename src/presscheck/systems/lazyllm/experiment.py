@@ -1,58 +1,71 @@
 """LazyLLM measured: time to first token, loss and exactness of answers, work, at equal budgets.
 
-A round draws pass-key prompts and a passage by its seed. Arms differ in the schedule alone: the
+A round draws its questions and passages by its seed. Arms differ in the schedule alone: the
 paper's, the same with tokens drawn at random or the most recent ones, static pruning, and none.
 """
 
 from __future__ import annotations
 
 import functools
-import math
+import random
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from presscheck.bench.run import Arm, Reading, Run, Unavailable
-from presscheck.systems.lazyllm import LazyCache, PruneSchedule, lazyllm
+from presscheck.errors import BadInput
+from presscheck.systems.lazyllm import LazyCache, PruneSchedule, check_model, lazyllm
 from presscheck.testbeds.language import LanguageModel, load, needle, passage, tiny_llama
 
 BUDGETS = (0.9, 0.8, 0.7, 0.5, 0.35)
+"""Shares of a prompt's (token, layer) pairs that are computed."""
 
 
 @dataclass(frozen=True)
 class Size:
     """How much is read."""
 
-    needles: int
-    """Pass-key prompts a round."""
-    needle: int
+    keys: int
+    """Questions for a number hidden in prose, a round."""
+    documents: int
+    """Questions for the number in one of eight short documents, a round."""
+    tokens: int
+    """Of a question's prompt."""
     passage: int
     """Tokens of the prose whose next token's distribution is compared."""
     speed: int
-    """Tokens of the prompt whose first token is timed."""
+    """Tokens of the prompt whose first token is timed at every budget."""
     calibration: int
-    """Pass-key prompts, of other seeds, by which the arm `lossless` chooses its budget."""
+    """Questions of each kind, of other seeds, by which the arm `lossless` chooses its budget."""
     budgets: tuple[float, ...] = BUDGETS
+    candidates: tuple[float, ...] = (0.35, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+    """Budgets that `lossless` may choose from."""
     tiny: bool = False
 
 
 SIZES = {
-    "smoke": Size(1, 48, 48, 64, 1, tiny=True),
-    "quick": Size(1, 400, 200, 600, 3, budgets=(0.8, 0.5, 0.35)),
-    "full": Size(3, 400, 256, 1600, 12),
+    "smoke": Size(1, 1, 48, 48, 64, 1, candidates=(0.5, 0.8), tiny=True),
+    "quick": Size(1, 1, 300, 100, 400, 2, (0.8, 0.5, 0.35), (0.5, 0.7, 0.8, 0.9)),
+    "full": Size(1, 1, 600, 200, 1600, 6),
 }
-ROUNDS = {"smoke": 2, "quick": 5, "full": 7}
-WARMUP = {"smoke": 0, "quick": 0, "full": 1}
+ROUNDS = {"smoke": 2, "quick": 3, "full": 7}
+WARMUP = {"smoke": 0, "quick": 0, "full": 0}
+"""None: what is timed is run once beforehand, and nothing else needs it."""
 MODELS = True
 EARLY = 3
-"""The layer after which static pruning makes its one choice; at least one layer is left whole."""
+"""The first layer that static pruning leaves tokens out of, or a sixth of a shallower model."""
 ANSWER = 32
-"""Tokens of the answer over which the total work is counted."""
+"""Tokens of the answer over which total work and time are counted."""
 LOSS_MARGIN, MATCH_MARGIN = 0.05, 0.02
-"""What `lossless` may lose on its calibration prompts: nats a token, and share of exact matches."""
+"""What `lossless` may lose on its calibration questions: nats a token, and share of exact answers."""
+PLACES = ("Oslo", "Lima", "Cairo", "Tokyo", "Quito", "Delhi", "Paris", "Rome")
+NO_WEIGHTS = (
+    "prompt compression by llmlingua needs the weights of a model of its own, which no package ships; "
+    "with them at hand, compress the prompt and run `full` on what is left"
+)
 
 
 @dataclass(frozen=True)
@@ -75,19 +88,48 @@ def schedules(layers: int, budget: float) -> dict[str, PruneSchedule]:
     }
 
 
-def questions(lm: LanguageModel, size: Size, seed: int, count: int) -> list[Question]:
-    """Pass-key prompts drawn by a seed; random ids where there is no tokenizer."""
+def questions(lm: LanguageModel, size: Size, seed: int, keys: int, documents: int) -> list[Question]:
+    """Questions drawn by a seed; random ids where there is no tokenizer."""
     found = []
-    for number in range(count):
+    for number in range(keys + documents):
         if lm.tokenizer is None:
             draw = torch.Generator().manual_seed(100 * seed + number)
-            ids = torch.randint(3, 128, (1, size.needle + 5), generator=draw)
+            ids = torch.randint(3, 128, (1, size.tokens + 5), generator=draw)
             found.append(Question(ids[:, :-5], ids[:, -5:]))
-            continue
-        asked = needle(lm, size.needle, 1000 * seed + number)
-        answer = lm.tokenizer(f" {asked.answer}", return_tensors="pt", add_special_tokens=False).input_ids
-        found.append(Question(asked.ids, answer.to(lm.device)))
+        elif number < keys:
+            asked = needle(lm, size.tokens, 1000 * seed + number)
+            found.append(Question(asked.ids, encoded(lm, f" {asked.answer}")))
+        else:
+            found.append(of_documents(lm, size.tokens, 1000 * seed + number))
     return found
+
+
+def of_documents(lm: LanguageModel, tokens: int, seed: int) -> Question:
+    """Eight short documents, a city and its number in each, and the question for one of them.
+
+    Prose, numbers, the order of cities and the one that is asked for are drawn by the seed.
+    """
+    draw = random.Random(f"documents {seed}")
+    places = draw.sample(PLACES, len(PLACES))
+    codes = [str(draw.randrange(10_000, 100_000)) for _ in places]
+    asked = draw.randrange(len(places))
+    tails = [
+        encoded(lm, f" The code of {place} is {code}.\n\n") for place, code in zip(places, codes, strict=True)
+    ]
+    heads = [encoded(lm, f"Document {number + 1}: ") for number in range(len(places))]
+    question = encoded(lm, f"What is the code of {places[asked]}? The code of {places[asked]} is")
+    spent = sum(part.shape[1] for part in [*heads, *tails, question])
+    each = max(1, (tokens - spent) // len(places))
+    pieces = []
+    for head, tail in zip(heads, tails, strict=True):
+        pieces += [head, passage(lm, each, draw.randrange(1 << 30)), tail]
+    return Question(torch.cat([*pieces, question], dim=1), encoded(lm, f" {codes[asked]}"))
+
+
+def encoded(lm: LanguageModel, text: str) -> Tensor:
+    """(1, T) token ids, no special ones."""
+    ids: Tensor = lm.tokenizer(text, return_tensors="pt", add_special_tokens=False).input_ids
+    return ids.to(lm.device)
 
 
 def prose(lm: LanguageModel, tokens: int, seed: int) -> Tensor:
@@ -121,7 +163,11 @@ def exam(lm: LanguageModel, asked: list[Question], plan: PruneSchedule | None) -
 
 @torch.no_grad()
 def first_token(lm: LanguageModel, ids: Tensor, plan: PruneSchedule | None) -> Tensor:
-    """(V,) logits of the first token: what a user waits for, its cache kept."""
+    """(V,) logits of the first token: what a user waits for, its cache kept.
+
+    Without a plan, the model itself with one row of logits: rows for the whole prompt would make
+    it slower than it need be.
+    """
     if plan is None:
         logits = lm.model(ids, use_cache=True, logits_to_keep=1).logits
     else:
@@ -132,8 +178,13 @@ def first_token(lm: LanguageModel, ids: Tensor, plan: PruneSchedule | None) -> T
 
 
 @torch.no_grad()
-def whole_answer(lm: LanguageModel, ids: Tensor, plan: PruneSchedule) -> tuple[float, LazyCache]:
+def whole_answer(lm: LanguageModel, ids: Tensor, plan: PruneSchedule | None) -> tuple[float, Any]:
     """Share of the work of a prompt alone, and the cache after greedy decoding of ``ANSWER`` tokens."""
+    if plan is None:
+        out = lm.model(ids, use_cache=True, logits_to_keep=1)
+        for _ in range(ANSWER - 1):
+            out = lm.model(out.logits[:, -1].argmax(-1)[:, None], cache=out.cache)
+        return 1.0, out.cache
     with lazyllm(lm.model, plan) as cache:
         token = lm.model(ids, cache=cache).logits[:, -1].argmax(-1)
         prompt = cache.work()
@@ -142,77 +193,115 @@ def whole_answer(lm: LanguageModel, ids: Tensor, plan: PruneSchedule) -> tuple[f
     return prompt, cache
 
 
+def in_turn(
+    run: Run, lm: LanguageModel, ids: Tensor, plans: dict[str, PruneSchedule | None], seed: int
+) -> dict[str, float]:
+    """Seconds to the first token under each plan: all in turn, in an order drawn by the seed, and back.
+
+    There and back, every plan's time has the same middle, so that a machine that slows down
+    favours none.
+    """
+    order = list(plans)
+    random.Random(f"turns {seed}").shuffle(order)
+    seconds = dict.fromkeys(plans, 0.0)
+    for name in order + order[::-1]:
+        seconds[name] += run.time(functools.partial(first_token, lm, ids, plans[name]))[0] / 2
+    return seconds
+
+
 def arms(run: Run) -> dict[str, Arm]:
-    """The contenders, each with an equal share of the rounds."""
+    """The contenders, and why one is not among them."""
     size = SIZES[run.size]
     lm = _model(run.model, run.device, size.tiny)
     layers = lm.model.config.num_hidden_layers
+    lazy = {f"lazy-{budget}": schedules(layers, budget)["lazy"] for budget in size.budgets}
 
-    @functools.lru_cache(maxsize=2)
+    @functools.lru_cache(maxsize=1)
     def truth(seed: int) -> Tensor:
         return first_token(lm, prose(lm, size.passage, seed), None).float().log_softmax(-1)
 
+    @functools.lru_cache(maxsize=1)
+    def asked(seed: int) -> list[Question]:
+        return questions(lm, size, seed, size.keys, size.documents)
+
+    @functools.cache
+    def warm() -> None:
+        # The first call allocates.
+        for plan in (None, lazy[f"lazy-{min(size.budgets)}"]):
+            first_token(lm, prose(lm, size.speed, 0), plan)
+
+    @functools.lru_cache(maxsize=1)
+    def clock(seed: int) -> dict[str, float]:
+        warm()
+        return in_turn(run, lm, prose(lm, size.speed, seed), {"full": None, **lazy}, seed)
+
     def judged(plan: PruneSchedule | None, seed: int) -> Iterator[Reading]:
-        loss, right = exam(lm, questions(lm, size, seed, size.needles), plan)
+        loss, right = exam(lm, asked(seed), plan)
         yield "answer_nll", loss, "nat"
         yield "exact_match", right, "1"
         if plan is not None:
             guess = first_token(lm, prose(lm, size.passage, seed), plan).float().log_softmax(-1)
             yield "kl", max(0.0, (truth(seed).exp() * (truth(seed) - guess)).sum().item()), "nat"
 
-    def seconds(plan: PruneSchedule | None, seed: int) -> float:
-        ids = prose(lm, size.speed, seed)
-        return run.time(lambda: first_token(lm, ids, plan))[0]
-
     def full(seed: int) -> Iterator[Reading]:
         yield from judged(None, seed)
-        yield "ttft_seconds", seconds(None, seed), "s"
+        yield "ttft_seconds", clock(seed)["full"], "s"
+        yield "answer_seconds", run.time(lambda: whole_answer(lm, asked(seed)[0].ids, None))[0], "s"
 
     def rival(plan: PruneSchedule, seed: int) -> Iterator[Reading]:
-        yield from judged(plan, seed)
+        yield from judged(replace(plan, seed=seed), seed)
 
-    def ours(plan: PruneSchedule, seed: int) -> Iterator[Reading]:
-        yield from judged(plan, seed)
-        yield "ttft_seconds", seconds(plan, seed), "s"
-        ids = questions(lm, size, seed, 1)[0].ids
-        prompt, cache = whole_answer(lm, ids, plan)
+    def ours(name: str, seed: int) -> Iterator[Reading]:
+        yield from judged(lazy[name], seed)
+        yield "ttft_seconds", clock(seed)[name], "s"
+        seconds, (prompt, cache) = run.time(lambda: whole_answer(lm, asked(seed)[0].ids, lazy[name]))
+        yield "answer_seconds", seconds, "s"
         yield "prompt_work", prompt, "1"
-        yield "total_work", cache.work(), "1"
-        yield "last_layer_share", cache.computed[-1] / cache.seen, "1"
-        yield "aux_bytes", cache.nbytes()["aux"], "B"
-        yield "kv_bytes", cache.nbytes()["kv"], "B"
+        yield from costs(cache)
 
     def same(seed: int) -> Iterator[Reading]:
         """The largest difference of logits, prompt and steps, where nothing is pruned."""
-        yield "logit_error", exactness(lm, questions(lm, size, seed, 1)[0]), "1"
+        yield "logit_error", exactness(lm, asked(seed)[0]), "1"
 
     @functools.cache
     def chosen() -> tuple[float, PruneSchedule]:
-        # Seeds that no round uses, so that the choice is judged on prompts that it has not seen.
-        asked = questions(lm, size, 1_000_003, size.calibration)
-        loss, right = exam(lm, asked, None)
-        for budget in sorted(size.budgets):
-            plan = schedules(layers, budget)["lazy"]
-            got, match = exam(lm, asked, plan)
+        # Seeds that no round uses, so that the choice is judged on questions that it has not seen.
+        known = questions(lm, size, 1_000_003, size.calibration, size.calibration)
+        loss, right = exam(lm, known, None)
+        for budget in sorted(size.candidates):
+            plan = PruneSchedule.for_budget(budget, layers)
+            got, match = exam(lm, known, plan)
             if got <= loss + LOSS_MARGIN and match >= right - MATCH_MARGIN:
                 return budget, plan
-        raise Unavailable(f"at no budget of {size.budgets} is the loss within {LOSS_MARGIN} nats of full")
+        return 1.0, PruneSchedule(())
 
     def lossless(seed: int) -> Iterator[Reading]:
-        """The smallest budget that loses nothing, against full prefill right beside it."""
+        """The smallest budget that loses nothing, on the questions themselves and beside full prefill."""
+        warm()
         budget, plan = chosen()
         yield from judged(plan, seed)
         yield "budget", budget, "1"
-        # Both orders, so that a machine that slows down favours neither.
-        first, second = seconds(None, seed), seconds(plan, seed)
-        third, fourth = seconds(plan, seed), seconds(None, seed)
-        yield "speedup", math.sqrt((first / second) * (fourth / third)), "x"
+        seconds = in_turn(run, lm, asked(seed)[0].ids, {"full": None, "lazy": plan}, seed)
+        yield "speedup", seconds["full"] / seconds["lazy"], "x"
 
-    found: dict[str, Arm] = {"full": full, "keep-1": same, "lossless": lossless}
+    def compressed(seed: int) -> Iterator[Reading]:
+        raise Unavailable(NO_WEIGHTS)
+
+    found: dict[str, Arm] = {"full": full, "keep-1": same, "lossless": lossless, "llmlingua-2": compressed}
     for budget in size.budgets:
         for name, plan in schedules(layers, budget).items():
-            found[f"{name}-{budget}"] = functools.partial(ours if name == "lazy" else rival, plan)
+            arm = f"{name}-{budget}"
+            found[arm] = functools.partial(ours, arm) if name == "lazy" else functools.partial(rival, plan)
     return found
+
+
+def costs(cache: LazyCache) -> Iterator[Reading]:
+    """What a prompt and its answer took, and what is kept of them."""
+    yield "total_work", cache.work(), "1"
+    yield "last_layer_share", cache.computed[-1] / cache.seen, "1"
+    yield "revived_a_token", sum(cache.revived[1:]) / max(1, len(cache.revived) - 1), "1"
+    for name, size in cache.nbytes().items():
+        yield f"{name}_bytes", size, "B"
 
 
 @torch.no_grad()
@@ -230,15 +319,26 @@ def exactness(lm: LanguageModel, question: Question) -> float:
 def _model(name: str | None, device: str, tiny: bool) -> LanguageModel:
     if tiny and name is None:
         return LanguageModel(tiny_llama(layers=6).to(device), None, "tiny")
-    return load(name, device)
+    lm = load(name, device)
+    try:
+        check_model(lm.model)
+    except (TypeError, ValueError) as error:
+        raise BadInput(str(error), hint="give a causal language model that lazyllm supports") from error
+    return lm
 
 
 def parameters(run: Run) -> dict[str, Any]:
     """What the record keeps."""
-    lm = _model(run.model, run.device, SIZES[run.size].tiny)
-    layers = lm.model.config.num_hidden_layers
-    plans = {str(b): list(schedules(layers, b)["lazy"].keep) for b in SIZES[run.size].budgets}
-    return {**asdict(SIZES[run.size]), "schedules": plans, "answer_tokens": ANSWER, "early_layer": EARLY}
+    size = SIZES[run.size]
+    layers = _model(run.model, run.device, size.tiny).model.config.num_hidden_layers
+    plans = {str(b): list(schedules(layers, b)["lazy"].keep) for b in size.budgets}
+    return {
+        **asdict(size),
+        "schedules": plans,
+        "static_layer": schedules(layers, size.budgets[0])["static"].deepest,
+        "answer_tokens": ANSWER,
+        "margins": [LOSS_MARGIN, MATCH_MARGIN],
+    }
 
 
 def figure(record: Any) -> Any:

@@ -42,7 +42,7 @@ class PruneSchedule:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "keep", tuple((int(layer), float(share)) for layer, share in self.keep))
+        object.__setattr__(self, "keep", _pairs(self.keep))
         before, limit = 0, 1.0
         for layer, share in self.keep:
             if layer <= before:
@@ -61,8 +61,9 @@ class PruneSchedule:
                 )
             before, limit = layer, share
         for name, least in (("min_tokens", 1), ("protect_first", 0), ("protect_last", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} must be a whole number of tokens from {least} up, got {value!r}")
         if self.choose not in CHOICES:
             raise ValueError(f"choose must be one of {', '.join(CHOICES)}, got {self.choose!r}")
 
@@ -93,6 +94,11 @@ class PruneSchedule:
         shares = (mean + spread, mean, mean - spread)
         return cls(tuple(zip(edges[:3], shares, strict=True)), **settings)  # type: ignore[arg-type]
 
+    @property
+    def deepest(self) -> int:
+        """The last layer that the schedule names; 0 if it names none."""
+        return self.keep[-1][0] if self.keep else 0
+
     def share(self, layer: int) -> float:
         """The share of all tokens that a layer reads."""
         return next((share for start, share in reversed(self.keep) if start <= layer), 1.0)
@@ -118,3 +124,14 @@ class PruneSchedule:
         """The same for query-key pairs, which grow with the square: sum of n_l (n_l + 1)."""
         pairs = sum(n * (n + 1) for n in (self.count(layer, tokens) for layer in range(layers)))
         return pairs / (layers * tokens * (tokens + 1))
+
+
+def _pairs(keep: Sequence[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    try:
+        pairs = tuple((layer, float(share)) for layer, share in keep)
+        whole = all(int(layer) == layer for layer, _ in pairs)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"keep must be (layer, share) pairs, as in [(15, 0.8)], got {keep!r}") from error
+    if not whole:
+        raise ValueError(f"keep must name layers by whole numbers, got {keep!r}")
+    return tuple((int(layer), share) for layer, share in pairs)

@@ -111,8 +111,9 @@ def _wider(tensor: Tensor, room: int, dim: int) -> Tensor:
 class LazyCache(Cache):
     """One conversation: give it to ``model(..., cache=cache)`` or ``generate`` inside the block.
 
-    ``computed[l]`` counts the tokens that layer l has computed, ``revived[t]`` the (token, layer)
-    pairs that step t has taken up again; step 0 is the prompt.
+    ``computed[l]`` counts the tokens that layer l has computed, each once at most; ``revived[t]``
+    the tokens that step t has fetched from where they were parked, summed over the layers at which
+    they were. Step 0 is the prompt. ``seen`` is the number of tokens so far.
     """
 
     def __init__(self, schedule: PruneSchedule, layers: int) -> None:
@@ -120,6 +121,7 @@ class LazyCache(Cache):
         self.schedule = schedule
         self.depth = layers
         self.inside = False
+        self.running = False
         self.reset()
 
     def reset(self) -> None:
@@ -152,10 +154,12 @@ class LazyCache(Cache):
         """Store what a layer has computed, (1, G, n, D) each; give all that it reads, (1, G, S, D).
 
         Raises:
-            RuntimeError: outside of the ``with`` block.
+            RuntimeError: outside of the ``with`` block, and where a decoder's pass is not ours.
         """
-        if not self.inside:
-            raise RuntimeError("this cache works inside `with lazyllm(model, cache=cache)` only")
+        if not self.running:
+            raise RuntimeError(
+                "this cache works inside `with lazyllm(model, cache=cache)` only, in that model's own pass"
+            )
         layer = self.lazy[layer_idx]
         layer.insert(self.positions, key_states[0], value_states[0], self.room)
         self.computed[layer_idx] += key_states.shape[2]
@@ -201,13 +205,18 @@ class LazyCache(Cache):
         """Length and offset of a mask, as if nothing were pruned."""
         return self.seen + query_length, 0
 
-    def get_max_cache_shape(self, layer_idx: int = 0) -> int:
+    def get_max_length(self, layer_idx: int | None = None) -> int:
         """No limit."""
         return -1
 
     @property
     def is_compileable(self) -> bool:
         """Shapes follow the data."""
+        return False
+
+    @property
+    def is_croppable(self) -> bool:
+        """What a token revived cannot be parked again."""
         return False
 
     def _refuse(self, *_: Any, **__: Any) -> None:
