@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from presscheck.bench.peer import Peer
 from presscheck.bench.run import Arm, Reading, Run, Unavailable
 from presscheck.errors import BadInput
 from presscheck.systems.lazyllm import LazyCache, PruneSchedule, check_model, lazyllm
@@ -62,6 +63,7 @@ ANSWER = 32
 LOSS_MARGIN, MATCH_MARGIN = 0.05, 0.02
 """What `lossless` may lose on its calibration questions: nats a token, and share of exact answers."""
 PLACES = ("Oslo", "Lima", "Cairo", "Tokyo", "Quito", "Delhi", "Paris", "Rome")
+PEER = "presscheck.systems.lazyllm.peers:compressed"
 NO_WEIGHTS = (
     "prompt compression by llmlingua needs the weights of a model of its own, which no package ships; "
     "with them at hand, compress the prompt and run `full` on what is left"
@@ -292,6 +294,8 @@ def arms(run: Run) -> dict[str, Arm]:
         for name, plan in schedules(layers, budget).items():
             arm = f"{name}-{budget}"
             found[arm] = functools.partial(ours, arm) if name == "lazy" else functools.partial(rival, plan)
+    settings = {"ratio": 0.5, "tokens": size.tokens, "tiny": size.tiny and run.model is None}
+    found["kvpress-0.5"] = Peer("kvpress", PEER, {**settings, "model": run.model, "device": run.device})
     return found
 
 

@@ -88,7 +88,9 @@ class PruneSchedule:
         mean = room / (layers - start)
         spread = min((1 - mean) / 2, mean - 0.1)
         if not 0.1 < mean < 1 or spread <= 0:
-            raise ValueError(f"budget must lie in about [0.3, 1), got {budget}: the share of work that is left")
+            raise ValueError(
+                f"budget must lie in about [0.3, 1), got {budget}: the share of work that is left"
+            )
         # Steps differ by a layer where three does not divide: the mean is set for the sum to fit.
         mean = (room - spread * (long[0] - long[2])) / (layers - start)
         shares = (mean + spread, mean, mean - spread)
