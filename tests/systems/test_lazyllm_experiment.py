@@ -104,13 +104,11 @@ def test_what_cannot_be_compared_to_says_why():
         experiment.arms(SMOKE)["llmlingua-2"](0)
 
 
-def test_a_model_that_does_not_fit_is_refused_with_its_name(tmp_path):
+def test_a_model_that_does_not_fit_is_refused_with_its_name():
     from transformers import GPT2Config, GPT2LMHeadModel
 
     from presscheck.errors import BadInput
 
-    with pytest.raises(BadInput):
-        experiment.arms(run_of(model=str(tmp_path / "none")))
     model = GPT2LMHeadModel(GPT2Config(n_embd=8, n_head=2, n_layer=1, vocab_size=16))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiment, "load", lambda *_: LanguageModel(model.eval(), None, "gpt2"))

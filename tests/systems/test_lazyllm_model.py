@@ -68,7 +68,8 @@ def test_several_tokens_at_once_are_those_one_by_one():
     model, ids, more = model_of(), prompt(), prompt(9, seed=4)
     with torch.no_grad(), lazyllm(model, KEEP) as cache:
         model(ids, cache=cache)
-        single = copy.deepcopy(cache)
+    single = copy.deepcopy(cache)
+    with torch.no_grad(), lazyllm(model, cache=cache):
         together = model(more, cache=cache).logits
     with torch.no_grad(), lazyllm(model, cache=single):
         apart = torch.cat([model(more[:, i : i + 1], cache=single).logits for i in range(9)], dim=1)
