@@ -47,7 +47,7 @@ def test_generate_says_what_single_steps_say():
     options = {"max_new_tokens": 20, "min_new_tokens": 20, "do_sample": False}
     with lazyllm(model, KEEP) as cache:
         said = model.generate(ids, cache=cache, **options)
-    assert cache.seen == 79 and cache.work() < 1
+    assert cache.seen == 79 and sum(cache.revived) > 0
     with torch.no_grad(), lazyllm(model, KEEP) as single:
         logits, steps = model(ids, cache=single).logits, ids
         for _ in range(20):
@@ -74,7 +74,8 @@ def test_several_tokens_at_once_are_those_one_by_one():
     with torch.no_grad(), lazyllm(model, cache=single):
         apart = torch.cat([model(more[:, i : i + 1], cache=single).logits for i in range(9)], dim=1)
     assert together.shape == (1, 9, 128)
-    assert torch.equal(together, apart) and cache.computed == single.computed
+    torch.testing.assert_close(together, apart, atol=1e-5, rtol=1e-5)
+    assert cache.computed == single.computed
 
 
 def test_a_conversation_can_be_left_and_taken_up_again():
@@ -104,8 +105,8 @@ def test_every_kind_of_model_that_is_supported_works(kind, way):
     expected = [slow.step(prompt(40))] + [slow.step(token[None, None]) for token in more]
     with torch.no_grad(), lazyllm(model, KEEP) as cache:
         ours = [model(prompt(40), cache=cache).logits[0, -1]]
+        assert cache.computed == [40, 24, 12, 12]
         ours += [model(token[None, None], cache=cache).logits[0, -1] for token in more]
-    assert cache.work() < 0.9
     torch.testing.assert_close(torch.stack(ours), torch.stack(expected), atol=1e-4, rtol=1e-4)
 
 

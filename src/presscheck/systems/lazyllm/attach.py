@@ -188,16 +188,19 @@ def _step(decoder: Any, cache: LazyCache, hidden: Tensor) -> Tensor:
     everything = torch.arange(cache.seen, device=device)
     cosines, sines = decoder.rotary_emb(hidden, position_ids=everything[None])
     cache.reads, cache.positions = everything, everything[start:]
+    rotated, angles = None, (cosines, sines)
     for index, layer in enumerate(decoder.layers[: cache.depth]):
         if index and cache.schedule.prunes(index):
             hidden = _prune(cache, index, hidden)
         elif index:
             hidden = _revive(cache, index, hidden)
         positions = cache.positions
+        if positions is not rotated:
+            rotated, angles = positions, (cosines[:, positions], sines[:, positions])
         hidden = layer(
             hidden,
             attention_mask=_mask(positions, cache.reads),
-            position_embeddings=(cosines[:, positions], sines[:, positions]),
+            position_embeddings=angles,
             position_ids=positions[None],
             cache=cache,
             use_cache=True,
@@ -220,6 +223,11 @@ def _prune(cache: LazyCache, index: int, hidden: Tensor) -> Tensor:
 def _revive(cache: LazyCache, index: int, hidden: Tensor) -> Tensor:
     """Add to the tokens on their way those that layer `index` reads and has never computed."""
     present = cache.lazy[index].present
+    if cache.computed[index] + cache.positions.shape[0] == cache.computed[index - 1]:
+        # A layer has computed no token that the one before has not, so with equal counts they
+        # are the same tokens, and none waits between the two: nearly always, and in every prompt
+        # before its first choice.
+        return hidden
     if present.shape[0] == 0:  # the prompt: what is read is on its way
         return hidden
     reads = cache.reads[cache.reads < present.shape[0]]

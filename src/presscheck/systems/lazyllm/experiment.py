@@ -44,22 +44,22 @@ class Size:
     budgets: tuple[float, ...] = BUDGETS
     candidates: tuple[float, ...] = (0.35, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
     """Budgets that `lossless` may choose from."""
+    answer: int = 32
+    """Tokens of the answer over which total work and time are counted."""
     tiny: bool = False
 
 
 SIZES = {
-    "smoke": Size(1, 1, 48, 48, 64, 1, candidates=(0.5, 0.8), tiny=True),
+    "smoke": Size(1, 1, 80, 48, 80, 1, (0.8, 0.5, 0.35), (0.5, 0.8), 8, tiny=True),
     "quick": Size(1, 1, 300, 100, 400, 2, (0.8, 0.5, 0.35), (0.5, 0.7, 0.8, 0.9)),
-    "full": Size(1, 1, 600, 200, 1600, 6),
+    "full": Size(1, 1, 400, 200, 1600, 6),
 }
-ROUNDS = {"smoke": 2, "quick": 3, "full": 7}
+ROUNDS = {"smoke": 2, "quick": 5, "full": 7}
 WARMUP = {"smoke": 0, "quick": 0, "full": 0}
 """None: what is timed is run once beforehand, and nothing else needs it."""
 MODELS = True
 EARLY = 3
 """The first layer that static pruning leaves tokens out of, or a sixth of a shallower model."""
-ANSWER = 32
-"""Tokens of the answer over which total work and time are counted."""
 LOSS_MARGIN, MATCH_MARGIN = 0.05, 0.02
 """What `lossless` may lose on its calibration questions: nats a token, and share of exact answers."""
 PLACES = ("Oslo", "Lima", "Cairo", "Tokyo", "Quito", "Delhi", "Paris", "Rome")
@@ -180,17 +180,19 @@ def first_token(lm: LanguageModel, ids: Tensor, plan: PruneSchedule | None) -> T
 
 
 @torch.no_grad()
-def whole_answer(lm: LanguageModel, ids: Tensor, plan: PruneSchedule | None) -> tuple[float, Any]:
-    """Share of the work of a prompt alone, and the cache after greedy decoding of ``ANSWER`` tokens."""
+def whole_answer(
+    lm: LanguageModel, ids: Tensor, plan: PruneSchedule | None, tokens: int
+) -> tuple[float, Any]:
+    """Share of the work of a prompt alone, and the cache after greedy decoding of so many tokens."""
     if plan is None:
         out = lm.model(ids, use_cache=True, logits_to_keep=1)
-        for _ in range(ANSWER - 1):
+        for _ in range(tokens - 1):
             out = lm.model(out.logits[:, -1].argmax(-1)[:, None], cache=out.cache)
         return 1.0, out.cache
     with lazyllm(lm.model, plan) as cache:
         token = lm.model(ids, cache=cache).logits[:, -1].argmax(-1)
         prompt = cache.work()
-        for _ in range(ANSWER - 1):
+        for _ in range(tokens - 1):
             token = lm.model(token[:, None], cache=cache).logits[:, -1].argmax(-1)
     return prompt, cache
 
@@ -245,10 +247,13 @@ def arms(run: Run) -> dict[str, Arm]:
             guess = first_token(lm, prose(lm, size.passage, seed), plan).float().log_softmax(-1)
             yield "kl", max(0.0, (truth(seed).exp() * (truth(seed) - guess)).sum().item()), "nat"
 
+    def answer(plan: PruneSchedule | None, seed: int) -> tuple[float, tuple[float, Any]]:
+        return run.time(lambda: whole_answer(lm, asked(seed)[0].ids, plan, size.answer))
+
     def full(seed: int) -> Iterator[Reading]:
         yield from judged(None, seed)
         yield "ttft_seconds", clock(seed)["full"], "s"
-        yield "answer_seconds", run.time(lambda: whole_answer(lm, asked(seed)[0].ids, None))[0], "s"
+        yield "answer_seconds", answer(None, seed)[0], "s"
 
     def rival(plan: PruneSchedule, seed: int) -> Iterator[Reading]:
         yield from judged(replace(plan, seed=seed), seed)
@@ -256,7 +261,7 @@ def arms(run: Run) -> dict[str, Arm]:
     def ours(name: str, seed: int) -> Iterator[Reading]:
         yield from judged(lazy[name], seed)
         yield "ttft_seconds", clock(seed)[name], "s"
-        seconds, (prompt, cache) = run.time(lambda: whole_answer(lm, asked(seed)[0].ids, lazy[name]))
+        seconds, (prompt, cache) = answer(lazy[name], seed)
         yield "answer_seconds", seconds, "s"
         yield "prompt_work", prompt, "1"
         yield from costs(cache)
@@ -340,7 +345,6 @@ def parameters(run: Run) -> dict[str, Any]:
         **asdict(size),
         "schedules": plans,
         "static_layer": schedules(layers, size.budgets[0])["static"].deepest,
-        "answer_tokens": ANSWER,
         "margins": [LOSS_MARGIN, MATCH_MARGIN],
     }
 
