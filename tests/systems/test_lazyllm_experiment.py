@@ -118,6 +118,9 @@ def test_a_model_that_does_not_fit_is_refused_with_its_name():
         patch.setattr(experiment, "load", lambda *_: LanguageModel(model.eval(), None, "gpt2"))
         with pytest.raises(BadInput, match="GPT2LMHeadModel"):
             experiment.arms(run_of(model="gpt2"))
+        patch.setattr(experiment, "load", lambda *_: LanguageModel(tiny_llama(layers=4), None, "shallow"))
+        with pytest.raises(BadInput, match="at least 6 layers, got 4"):
+            experiment.arms(run_of(model="shallow"))
 
 
 def test_sizes_are_drawn_by_seed_and_hold_what_they_say(smollm):

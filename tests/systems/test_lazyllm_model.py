@@ -110,6 +110,14 @@ def test_every_kind_of_model_that_is_supported_works(kind, way):
     torch.testing.assert_close(torch.stack(ours), torch.stack(expected), atol=1e-4, rtol=1e-4)
 
 
+def test_a_budget_is_a_schedule_for_the_models_own_depth():
+    model = model_of(10)
+    with torch.no_grad(), lazyllm(model, budget=0.7, choose="recent") as cache:
+        model(prompt(100), cache=cache)
+    assert cache.work() == pytest.approx(0.7, abs=0.01)
+    assert cache.schedule == PruneSchedule.for_budget(0.7, 10, choose="recent")
+
+
 def test_embeddings_work_as_tokens_do():
     model, ids = model_of(), prompt()
     with torch.no_grad(), lazyllm(model, KEEP) as cache:
@@ -276,11 +284,30 @@ def test_a_cache_of_another_depth_is_refused():
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"schedule": KEEP, "keep": ()}, {"schedule": KEEP, "cache": LazyCache(KEEP, 4)}]
+    "given",
+    [
+        {},
+        {"schedule": KEEP, "keep": ()},
+        {"schedule": KEEP, "cache": LazyCache(KEEP, 4)},
+        {"schedule": KEEP, "budget": 0.8},
+    ],
 )
 def test_one_of_schedule_keywords_and_cache_has_to_be_given(given):
     with pytest.raises(TypeError, match="one of the three"), lazyllm(model_of(), **given):
         raise AssertionError("entered")
+
+
+def test_a_budget_beside_keep_is_refused():
+    with pytest.raises(TypeError, match="`keep` or a `budget`"), lazyllm(model_of(), budget=0.8, keep=()):
+        raise AssertionError("entered")
+
+
+def test_a_budget_for_a_shallow_model_is_refused_and_the_model_left_alone():
+    model = model_of(4)
+    before = picture(model)
+    with pytest.raises(ValueError, match="at least 6 layers, got 4"), lazyllm(model, budget=0.8):
+        raise AssertionError("entered")
+    assert picture(model) == before
 
 
 def test_a_block_within_a_block_is_refused_and_the_outer_one_goes_on():

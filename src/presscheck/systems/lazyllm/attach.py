@@ -29,7 +29,12 @@ OURS = "lazyllm"
 
 @contextmanager
 def lazyllm(
-    model: Any, schedule: PruneSchedule | None = None, *, cache: LazyCache | None = None, **settings: Any
+    model: Any,
+    schedule: PruneSchedule | None = None,
+    *,
+    cache: LazyCache | None = None,
+    budget: float | None = None,
+    **settings: Any,
 ) -> Iterator[LazyCache]:
     """Let a model prune tokens layer by layer inside a ``with`` block.
 
@@ -41,20 +46,28 @@ def lazyllm(
         model: A causal language model of ``transformers`` of one of ``MODELS``.
         schedule: Who is left out where; or give its fields as keywords.
         cache: One of an earlier block, to go on with.
+        budget: The share of a prompt's (token, layer) pairs to compute, instead of the field
+            ``keep``: ``PruneSchedule.for_budget`` for this model's depth.
         **settings: Fields of ``PruneSchedule``, if no `schedule` is given.
 
     Yields:
         The cache, to be given to ``model(..., cache=cache)`` or ``model.generate``.
 
     Raises:
-        TypeError: if both `schedule` and keywords or a cache are given, or `model` is no such model.
+        TypeError: if more than one of them is given, or none, or `model` is no such model.
         ValueError: if the model is not supported, before anything is changed.
     """
-    if sum((bool(settings), schedule is not None, cache is not None)) != 1:
-        raise TypeError("give a PruneSchedule, its fields as keywords, or a cache: one of the three")
+    if sum((bool(settings) or budget is not None, schedule is not None, cache is not None)) != 1:
+        raise TypeError(
+            "give a PruneSchedule, its fields or a budget as keywords, or a cache: one of the three"
+        )
+    if budget is not None and "keep" in settings:
+        raise TypeError("give `keep` or a `budget`: a budget makes the schedule that `keep` would be")
     decoder = check_model(model)
     depth = int(model.config.num_hidden_layers)
     if cache is None:
+        if budget is not None:
+            schedule = PruneSchedule.for_budget(budget, depth, **settings)
         cache = LazyCache(schedule or PruneSchedule(**settings), depth)
     elif cache.inside:
         raise ValueError("this cache is in use by another `with lazyllm(...)`")

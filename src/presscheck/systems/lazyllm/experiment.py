@@ -331,8 +331,11 @@ def _model(name: str | None, device: str, tiny: bool) -> LanguageModel:
     lm = load(name, device)
     try:
         check_model(lm.model)
+        schedules(lm.model.config.num_hidden_layers, max(BUDGETS))
     except (TypeError, ValueError) as error:
-        raise BadInput(str(error), hint="give a causal language model that lazyllm supports") from error
+        raise BadInput(
+            str(error), hint="give a deeper causal language model, or one of another kind"
+        ) from error
     return lm
 
 
