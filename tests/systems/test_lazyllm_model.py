@@ -113,7 +113,7 @@ def test_every_kind_of_model_that_is_supported_works(kind, way):
 def test_a_budget_is_a_schedule_for_the_models_own_depth():
     model = model_of(10)
     with torch.no_grad(), lazyllm(model, budget=0.7, choose="recent") as cache:
-        model(prompt(100), cache=cache)
+        model(prompt(200), cache=cache)
     assert cache.work() == pytest.approx(0.7, abs=0.01)
     assert cache.schedule == PruneSchedule.for_budget(0.7, 10, choose="recent")
 
