@@ -54,7 +54,8 @@ def test_the_baseline_makes_one_row_of_logits(tiny):
     assert rows == [1, 1]
 
 
-def test_times_are_taken_in_turn_there_and_back(tiny, monkeypatch):
+@pytest.mark.parametrize("back", [False, True])
+def test_times_are_taken_in_turn_and_back(tiny, monkeypatch, back):
     plans = {"full": None, "half": PruneSchedule([(2, 0.5)]), "third": PruneSchedule([(2, 0.3)])}
 
     class Clock:
@@ -63,8 +64,8 @@ def test_times_are_taken_in_turn_there_and_back(tiny, monkeypatch):
     for seed in range(3):
         calls = []
         monkeypatch.setattr(experiment, "first_token", lambda lm, ids, plan, calls=calls: calls.append(plan))
-        seconds = in_turn(Clock(), tiny, torch.arange(3, 60)[None], plans, seed)
-        assert calls == calls[::-1] and len(calls) == 6
+        seconds = in_turn(Clock(), tiny, torch.arange(3, 60)[None], plans, seed, back=back)
+        assert len(calls) == (6 if back else 3) and (calls == calls[::-1]) is back
         assert set(map(id, calls)) == set(map(id, plans.values()))
         assert seconds.keys() == plans.keys() and set(seconds.values()) == {1.0}
 
@@ -93,7 +94,7 @@ def test_lossless_chooses_the_smallest_budget_whose_loss_is_within_the_margins(m
         seeds = []
         asked = experiment.questions
 
-        def exam(lm, known, plan, losses=losses):
+        def answered(lm, question, plan, losses=losses):
             work = 1.0 if plan is None else round(plan.work(4000, 6), 2)
             return (1.0 if work == 1 else losses.get(work, 9.0)), 1.0
 
@@ -102,13 +103,20 @@ def test_lossless_chooses_the_smallest_budget_whose_loss_is_within_the_margins(m
             return asked(lm, size, seed, *counts)
 
         with monkeypatch.context() as patch:
-            patch.setattr(experiment, "exam", exam)
+            patch.setattr(experiment, "answered", answered)
             patch.setattr(experiment, "questions", noted)
             patch.setattr(Run, "time", staticmethod(lambda call: (1.0, call())))
             readings = {metric: value for metric, value, _ in experiment.arms(SMOKE)["lossless"](0)}
         assert readings["budget"] == expected
         assert readings["speedup"] == 1.0
         assert len(seeds) == 2 and max(seeds) > 1000 and min(seeds) == 0
+
+
+def test_answers_that_are_wrong_more_often_lose_something_at_any_loss(monkeypatch):
+    for hits, expected in (([1.0, 1.0], True), ([1.0, 0.0], False)):
+        given = iter(hits)
+        monkeypatch.setattr(experiment, "answered", lambda *_, given=given: (0.5, next(given)))
+        assert experiment.loses_nothing(None, [None, None], None, 0.5, 1.0) is expected
 
 
 def test_what_cannot_be_compared_to_says_why():
