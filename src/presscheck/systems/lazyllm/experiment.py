@@ -389,7 +389,7 @@ def figure(record: Any) -> Any:
     panels = (("answer_nll", "loss of the answer (nat)"), ("exact_match", "exact answers"), ("", "speed-up"))
     styles = {"lazy": "o-", "random": "s--", "recent": "^:", "static": "D-."}
     for axis, (metric, label) in zip(axes, panels, strict=True):
-        axis.set(xlabel="share of token-layer pairs computed", ylabel=label)
+        axis.set(xlabel="share of pairs computed", ylabel=label)
         axis.invert_xaxis()
         for name, style in styles.items():
             at = sorted(
