@@ -1,0 +1,240 @@
+"""Selective attention measured: loss, keys that can go, variables remembered, beside ordinary Transformers.
+
+Everything is trained within the run, on the same windows in the same order for all arms of a round. A round's
+seed draws weights, programs, windows, and which documents are held out.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from presscheck.bench.peer import Peer
+from presscheck.bench.run import Arm, Reading, Run, Unavailable
+from presscheck.testbeds.language import prose
+
+from . import tasks
+from .baselines import EvictingCache
+from .budgets import allocate_budgets, loss_with_budgets
+from .cache import SelectiveKVCache
+from .training import Shape, Trained, build, cross_entropy, parameters_of, train
+
+PEER = "presscheck.systems.selective_attention.peers:selective_decoder"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is trained, and on what."""
+
+    task_steps: int
+    task_rows: int
+    task_tokens: int
+    task_tests: tuple[int, ...]
+    task_width: int
+    characters: int
+    """Of text, the library's sources and prose."""
+    vocab: int
+    width: int
+    layers: int
+    heads: int
+    head_dim: int
+    context: int
+    long: int
+    """The longer context; 0 for none."""
+    rows: int
+    """Windows a training step; as many tokens a step at the longer context."""
+    steps: int
+    held: int
+    """Held-out windows to choose budgets on; twice as many to measure on."""
+
+
+SIZES = {
+    "smoke": Size(4, 8, 32, (64, 256), 32, 60_000, 300, 32, 2, 2, 16, 32, 48, 4, 4, 2),
+    "quick": Size(200, 64, 64, (64, 128, 256), 64, 2_000_000, 1024, 96, 3, 4, 16, 128, 0, 16, 60, 16),
+    "full": Size(400, 64, 64, (64, 128, 256), 64, 5_000_000, 1024, 96, 3, 4, 24, 256, 512, 8, 150, 16),
+}
+ROUNDS = {"smoke": 2, "quick": 5, "full": 5}
+WARMUP = {"smoke": 0, "quick": 0, "full": 0}
+
+EPS = 0.1
+SHARES = (1 / 64, 1 / 32, 3 / 64, 1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
+"""Uniform budgets tried, as shares of the context."""
+EIGHTH = 1 / 8
+POLICIES = ("h2o", "tova", "recent")
+GOOD = 0.9
+"""Accuracy whose steps are counted."""
+
+
+class Language:
+    """The text of a round: windows to train on, to choose budgets on, and to measure on."""
+
+    def __init__(self, size: Size, seed: int, context: int) -> None:
+        source = tasks.text(size.vocab, size.characters, tuple(prose()[: size.characters // 2].split("\n\n")))
+        used, held = source.split(seed)
+        self.seed, self.context = seed, context
+        self.shape = Shape(source.vocab, size.width, size.layers, size.heads, size.head_dim)
+        self.steps = size.steps
+        rows = max(1, size.rows * size.context // context)
+        self.batches = tasks.text_batches(used, rows, context, seed)
+        half = len(held) // 2  # budgets are chosen on other documents than they are measured on
+        self.choose = tasks.windows(held[:half], size.held, context + 1, f"choose {seed}")
+        self.test = tasks.windows(held[half:], 2 * size.held, context + 1, f"test {seed}")
+
+    @torch.no_grad()
+    def loss(self, model: Any, ids: Tensor, logits: Callable[[Any, Tensor], Tensor] | None = None) -> float:
+        """Nats per token."""
+        losses = []
+        for rows in ids.split(16):
+            found = logits(model, rows[:, :-1]) if logits else model(rows[:, :-1], use_cache=False).logits
+            losses.append(cross_entropy(found, rows[:, 1:]) * len(rows))
+        return float(torch.stack(losses).sum()) / len(ids)
+
+
+@functools.lru_cache(maxsize=16)
+def language(size: Size, seed: int, context: int) -> Language:
+    """The text of a round, made once for all of its arms."""
+    return Language(size, seed, context)
+
+
+@functools.lru_cache(maxsize=8)
+def trained(size: Size, seed: int, context: int, kind: str) -> Trained:
+    """A model of a round, trained once for all arms that look at it."""
+    text = language(size, seed, context)
+    way = "selective" if kind.startswith("selective") else "sdpa"
+    model = build(text.shape, way, seed, double_heads=kind == "standard-2h")
+    return train(model, text.batches, text.steps, eps=EPS if kind == "selective+memory" else 0.0)
+
+
+def arms(run: Run) -> dict[str, Arm]:
+    """Ours with and without the memory loss, ordinary models with H and 2H heads, evictions, x-transformers."""
+    size = SIZES[run.size]
+    found: dict[str, Arm] = {}
+    for kind in ("standard", "standard-2h", "selective", "selective+memory"):
+        found[kind] = functools.partial(model_arm, size, size.context, kind)
+        if kind in ("standard", "selective+memory"):
+            found[f"{kind}-long"] = functools.partial(model_arm, size, size.long, kind)
+    found["selective+memory-uniform"] = functools.partial(uniform_arm, size)
+    for policy in POLICIES:
+        found[f"standard+{policy}"] = functools.partial(evicting_arm, size, policy)
+    for way in ("standard", "selective"):
+        found[f"variables-{way}"] = functools.partial(variables_arm, size, way)
+    found["x-transformers"] = Peer("x-transformers", PEER, {"size": run.size})
+    return found
+
+
+def model_arm(size: Size, context: int, kind: str, seed: int) -> Iterator[Reading]:
+    """Loss of a trained model; with selective attention also what its cache can do without."""
+    if not context:
+        raise Unavailable("the longer context is trained at the size `full` only")
+    text, made = language(size, seed, context), trained(size, seed, context, kind)
+    yield "nll", text.loss(made.model, text.test), "nat"
+    yield "parameters", parameters_of(made.model), "1"
+    yield "step_seconds", made.seconds, "s"
+    for share in (0.25, 0.5, 0.75):
+        at = int(len(made.losses) * share)
+        yield f"training_nll_{share:.0%}", sum(made.losses[at - at // 4 : at]) / max(1, at // 4), "nat"
+    # Windows without their last token, which budgets and evictions are measured on.
+    short = text.test[:, :-1]
+    if not kind.startswith("selective"):
+        yield "budgeted_nll", text.loss(made.model, short), "nat"
+        return
+    yield "decode_error", decode_error(made.model, text.test[:4, :-1]), "1"
+    target = goal(size, seed, context)
+    try:
+        chosen = allocate_budgets(made.model, text.choose[:, :-1], target)
+        yield "memory_ratio", context / chosen.mean, "1"
+        yield "budgeted_nll", loss_with_budgets(made.model, short, chosen.budgets), "nat"
+    except ValueError:  # not even the full cache matches the ordinary model
+        yield "memory_ratio", 0.0, "1"
+        yield "budgeted_nll", loss_with_budgets(made.model, short, None), "nat"
+
+
+def goal(size: Size, seed: int, context: int) -> float:
+    """The loss to match: the ordinary model's with its full cache, on the windows that budgets are chosen on."""
+    text = language(size, seed, context)
+    return text.loss(trained(size, seed, context, "standard").model, text.choose[:, :-1])
+
+
+def uniform_arm(size: Size, seed: int) -> Iterator[Reading]:
+    """Selective eviction with one budget for all layers."""
+    text, context = language(size, seed, size.context), size.context
+    model = trained(size, seed, context, "selective+memory").model
+    yield from curve(size, seed, lambda ids, budget: loss_with_budgets(model, ids, budget))
+
+
+def evicting_arm(size: Size, policy: str, seed: int) -> Iterator[Reading]:
+    """The ordinary model under an eviction that needs no training, with one budget for all layers."""
+    model = trained(size, seed, size.context, "standard").model
+
+    @torch.no_grad()
+    def loss(ids: Tensor, budget: int) -> float:
+        before, model.config._attn_implementation = model.config._attn_implementation, "evicting"
+        try:
+            total = 0.0
+            for rows in ids.split(16):
+                logits = model(rows, cache=EvictingCache(budget, policy), use_cache=True).logits[:, :-1]
+                total += float(cross_entropy(logits, rows[:, 1:])) * len(rows)
+            return total / len(ids)
+        finally:
+            model.config._attn_implementation = before
+
+    yield from curve(size, seed, loss)
+
+
+def curve(size: Size, seed: int, loss: Callable[[Tensor, int], float]) -> Iterator[Reading]:
+    """Loss at each budget, and the context over the smallest budget that matches the ordinary model.
+
+    0 where not even the whole context does; a budget counts only if all larger ones match as well.
+    """
+    text, context = language(size, seed, size.context), size.context
+    target, ratio = goal(size, seed, context), 0.0
+    falling = True
+    for budget in sorted(tasks.grid(context, SHARES), reverse=True):
+        falling = falling and loss(text.choose[:, :-1], budget) <= target + 1e-6
+        if falling:
+            ratio = context / budget
+        yield f"nll_keep_{budget}", loss(text.test[:, :-1], budget), "nat"
+    yield "memory_ratio", ratio, "1"
+    yield "nll_keep_eighth", loss(text.test[:, :-1], max(2, round(context * EIGHTH))), "nat"
+
+
+@torch.no_grad()
+def decode_error(model: Any, ids: Tensor) -> float:
+    """The largest difference between logits of one pass and of token by token through a cache."""
+    cache = SelectiveKVCache()
+    steps = torch.cat([model(one, cache=cache).logits for one in ids.split(1, dim=1)], dim=1)
+    worst: float = (steps - model(ids, use_cache=False).logits).abs().max().item()
+    return worst
+
+
+def variables_arm(size: Size, way: str, seed: int) -> Iterator[Reading]:
+    """Variable assignment: accuracy at the length trained on and beyond, and steps to be good at it."""
+    shape = Shape(tasks.VOCABULARY, size.task_width, 2, 4, size.task_width // 4)
+    model = build(shape, "selective" if way == "selective" else "sdpa", seed)
+    every = max(1, size.task_steps // 20)
+    made = train(
+        model, tasks.assignment_batches(size.task_rows, size.task_tokens, seed), size.task_steps, every=every,
+        score=lambda model: tasks.assignment_accuracy(model, size.task_tokens, seed, rows=128),
+    )  # fmt: skip
+    for tokens in size.task_tests:
+        yield f"accuracy_{tokens}", tasks.assignment_accuracy(made.model, tokens, seed + 500), "1"
+    good = [step for step, share in made.scores if share >= GOOD]
+    yield "steps_to_good", good[0] if good else size.task_steps + every, "1"
+    yield "step_seconds", made.seconds, "s"
+
+
+def parameters(run: Run) -> dict[str, Any]:
+    """What the record keeps."""
+    return {**asdict(SIZES[run.size]), "memory_loss_eps": EPS, "threads": torch.get_num_threads()}
+
+
+def figure(record: Any) -> Any:
+    """Loss against budget, and accuracy against length."""
+    from .figure import draw
+
+    return draw(record)

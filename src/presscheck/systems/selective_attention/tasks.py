@@ -1,0 +1,167 @@
+"""What the small decoders learn: variables that are assigned again and again, and text that Python brings.
+
+Reference: Leviathan, Kalman and Matias, arXiv 2410.02703, section 1 (variable assignment). Differences: the
+text is the source of Python's standard library, not C4.
+Shapes: B batch, N tokens.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import sysconfig
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+IGNORED = -100
+BOS = 0
+
+# Variable assignment ------------------------------------------------------------------
+
+VARIABLES, VALUES = 8, 10
+EQUALS, SEMICOLON, QUESTION = 1, 2, 3
+FIRST_VALUE = 4
+FIRST_VARIABLE = FIRST_VALUE + VALUES
+VOCABULARY = FIRST_VARIABLE + VARIABLES
+
+
+def assignments(rows: int, tokens: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Programs such as ``a=3;b=7;a=1;a?``, to be continued by the value assigned last.
+
+    Args:
+        rows: B.
+        tokens: N, at least 7: the first token, assignments of four, the variable and the question
+            mark. The first token is repeated where assignments do not fill the room.
+        seed: Of variables and values.
+
+    Returns:
+        ids (B, N), and labels (B, N): the answer at the question mark, -100 elsewhere.
+
+    Raises:
+        ValueError: if there is no room for an assignment.
+    """
+    count = (tokens - 3) // 4
+    if count < 1:
+        raise ValueError(f"{tokens} tokens leave no room for an assignment: need at least 7")
+    draw = torch.Generator().manual_seed(seed)
+    names = torch.randint(VARIABLES, (rows, count), generator=draw)
+    values = torch.randint(VALUES, (rows, count), generator=draw)
+    asked = names.gather(1, torch.randint(count, (rows, 1), generator=draw))
+    latest = torch.where(names == asked, torch.arange(count), -1).amax(1, keepdim=True)
+    body = torch.stack(
+        [FIRST_VARIABLE + names, torch.full_like(names, EQUALS), FIRST_VALUE + values,
+         torch.full_like(names, SEMICOLON)], dim=2
+    ).flatten(1)  # fmt: skip
+    filler = torch.full((rows, tokens - 2 - body.shape[1]), BOS)
+    question = torch.full((rows, 1), QUESTION)
+    ids = torch.cat([filler, body, FIRST_VARIABLE + asked, question], dim=1)
+    labels = torch.full_like(ids, IGNORED)
+    labels[:, -1:] = FIRST_VALUE + values.gather(1, latest)
+    return ids, labels
+
+
+@torch.no_grad()
+def assignment_accuracy(model: Any, tokens: int, seed: int, rows: int = 512, batch: int = 64) -> float:
+    """Share of programs whose answer is the likeliest token."""
+    ids, labels = assignments(rows, tokens, seed)
+    right = 0
+    for some, wanted in zip(ids.split(batch), labels.split(batch), strict=True):
+        logits = model(input_ids=some, use_cache=False, logits_to_keep=1).logits[:, -1]
+        right += int((logits.argmax(-1) == wanted[:, -1]).sum())
+    return right / rows
+
+
+# Text ---------------------------------------------------------------------------------
+
+
+@functools.cache
+def library_files() -> tuple[str, ...]:
+    """The source files of Python's standard library, in the order of their paths; tests are left out."""
+    root = Path(sysconfig.get_paths()["stdlib"])
+    skipped = {"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__", "lib2to3"}
+    texts = []
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).parts
+        if not skipped & set(parts) and 1000 < path.stat().st_size < 400_000:
+            texts.append(path.read_text("utf-8", errors="replace"))
+    return tuple(texts)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Documents as token ids."""
+
+    documents: tuple[Tensor, ...]
+    vocab: int
+
+    def split(self, seed: int, held_out: float = 0.1) -> tuple[Tensor, Tensor]:
+        """Training and held-out tokens, (T,) each; the seed says which documents are held out."""
+        order = random.Random(f"documents {seed}").sample(range(len(self.documents)), len(self.documents))
+        sizes, total = [len(self.documents[i]) for i in order], sum(map(len, self.documents))
+        cut, taken = 0, 0
+        while taken < held_out * total:
+            taken += sizes[cut]
+            cut += 1
+        held, used = order[:cut], order[cut:]
+        return tuple(torch.cat([self.documents[i] for i in some]) for some in (used, held))  # type: ignore[return-value]
+
+
+@functools.lru_cache(maxsize=2)
+def text(vocab: int, characters: int, more: tuple[str, ...] = ()) -> Text:
+    """The library's sources, and more, in byte-level BPE; id 0 begins every window.
+
+    Args:
+        vocab: Tokens, the beginning's included; at least 257.
+        characters: About how much text is taken.
+        more: Other documents, which come first.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    taken: list[str] = []
+    for one in [*more, *random.Random("library").sample(library_files(), len(library_files()))]:
+        if sum(map(len, taken)) >= characters:
+            break
+        taken.append(one)
+    tokenizer: Any = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab, special_tokens=["<s>"], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(random.Random("tokens").sample(taken, min(len(taken), 80)), trainer)
+    encoded = tokenizer.encode_batch(taken)
+    return Text(tuple(torch.tensor(one.ids) for one in encoded), tokenizer.get_vocab_size())
+
+
+def windows(tokens: Tensor, rows: int, length: int, seed: int | str) -> Tensor:
+    """(rows, length): runs of tokens at places that the seed draws, each behind a first token."""
+    draw = random.Random(f"windows {seed}")
+    starts = [draw.randrange(len(tokens) - length + 2) for _ in range(rows)]
+    body = torch.stack([tokens[start : start + length - 1] for start in starts])
+    return torch.cat([torch.full((rows, 1), BOS), body], dim=1)
+
+
+def text_batches(tokens: Tensor, rows: int, length: int, seed: int) -> Callable[[int], tuple[Tensor, Tensor]]:
+    """Windows for each training step, labels one ahead."""
+
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        ids = windows(tokens, rows, length + 1, f"{seed} {step}")
+        return ids[:, :-1], ids[:, 1:]
+
+    return batch
+
+
+def assignment_batches(rows: int, tokens: int, seed: int) -> Callable[[int], tuple[Tensor, Tensor]]:
+    """New programs for each training step; evaluation seeds are never among them."""
+    return lambda step: assignments(rows, tokens, 1_000_000 * (seed + 1) + step)
+
+
+def grid(context: int, shares: Sequence[float]) -> list[int]:
+    """Budgets from small to the whole context."""
+    return sorted({min(context, max(2, round(context * share))) for share in shares} | {context})
