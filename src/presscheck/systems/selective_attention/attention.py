@@ -96,19 +96,14 @@ def selective_attention(
     outputs, masks = [], []
     for start in range(0, N, rows):
         stop = min(start + rows, N)
-        allowed, bias = pairs(start, stop)
-        voting = allowed[:, selector_head if allowed.shape[1] > 1 else 0]
-        new = opening_keys(voting, start)
-        opening = torch.cat([opening.expand(new.shape[0], -1), new], dim=1)
-        carried = nn.functional.pad(carried, (0, stop - start))
         arguments = (
-            query[:, :, start:stop], key[:, :, :stop], value[:, :, :stop], carried, allowed, bias, voting,
-            opening, start, scale, selector_head, dropout_p, masked,
+            query[:, :, start:stop], key[:, :, :stop], value[:, :, :stop], carried, opening, pairs, start, scale,
+            selector_head, dropout_p, masked,
         )  # fmt: skip
         if block_rows is not None and torch.is_grad_enabled():
-            output, mask, carried = checkpoint(attend_rows, *arguments, use_reentrant=False)
+            output, mask, carried, opening = checkpoint(attend_rows, *arguments, use_reentrant=False)
         else:
-            output, mask, carried = attend_rows(*arguments)
+            output, mask, carried, opening = attend_rows(*arguments)
         outputs.append(output)
         if return_mask:
             masks.append(nn.functional.pad(mask, (0, N - stop)))
@@ -117,21 +112,18 @@ def selective_attention(
 
 
 def attend_rows(
-    query: Tensor, key: Tensor, value: Tensor, carried: Tensor, allowed: Tensor, bias: Tensor | None,
-    voting: Tensor, opening: Tensor, start: int, scale: float, selector_head: int, dropout_p: float,
-    masked: bool,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    query: Tensor, key: Tensor, value: Tensor, carried: Tensor, opening: Tensor, pairs: Allowed, start: int,
+    scale: float, selector_head: int, dropout_p: float, masked: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Rows `start` and on, given the votes cast before them.
 
     Args:
         query: (B, H, R, D).
         key: (B, G, E, D).
         value: (B, G, E, D').
-        carried: (B, E) votes so far.
-        allowed: (B or 1, H or 1, R, E).
-        bias: What is added to the logits, or None.
-        voting: (B or 1, R, E): `allowed` for the selector.
-        opening: (B or 1, E).
+        carried: (B, start) votes so far.
+        opening: (B or 1, start), keys that cannot be voted against.
+        pairs: What rows may see; asked here, so that it need not be kept for the backward pass.
         start: Key of the first row.
         scale: Of the logits.
         selector_head: A query head.
@@ -139,8 +131,14 @@ def attend_rows(
         masked: Whether a row may see nothing at all; its output is then 0.
 
     Returns:
-        (B, H, R, D'), F of these rows (B, R, E), and the votes after them (B, E).
+        (B, H, R, D'), F of these rows (B, R, E), the votes after them (B, E), and `opening` (B or 1, E).
     """
+    R = query.shape[2]
+    allowed, bias = pairs(start, start + R)
+    voting = allowed[:, selector_head if allowed.shape[1] > 1 else 0]
+    new = opening_keys(voting, start)
+    opening = torch.cat([opening.expand(new.shape[0], -1), new], dim=1)
+    carried = nn.functional.pad(carried, (0, R))
     logits = grouped_logits(query * scale, key).to(carried.dtype)
     if bias is not None:
         logits = logits + bias
@@ -154,7 +152,8 @@ def attend_rows(
     weights = weights.to(value.dtype)
     if dropout_p:
         weights = nn.functional.dropout(weights, dropout_p)
-    return weighted_values(weights, value), mask, after[:, -1]
+    # A copy: a view would keep the votes of all rows of the block.
+    return weighted_values(weights, value), mask, after[:, -1].clone(), opening
 
 
 def grouped_logits(query: Tensor, key: Tensor) -> Tensor:

@@ -49,11 +49,11 @@ def selective_mask(
     if logits.ndim != 3 or logits.shape[1] != logits.shape[2]:
         raise ValueError(f"logits must be (batch, tokens, tokens) of one head, got {tuple(logits.shape)}")
     B, N, _ = logits.shape
+    _check_rows(documents, valid, B, N)
     seen = visible_pairs(0, N, N, documents, valid, logits.device)
     if allowed is not None:
         refuse_looking_ahead(allowed, 0)
         seen = seen & allowed
-    _check_rows(documents, valid, B, N)
     votes = cast_votes(logits.to(accumulation_dtype(logits.dtype)), seen, 0, opening_keys(seen, 0))
     nothing = votes.new_zeros(B, 1, N)
     return torch.cat([nothing, votes.cumsum(-2)[:, :-1]], dim=1)
