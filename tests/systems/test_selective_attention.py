@@ -1,4 +1,4 @@
-"""Selective attention: the mask, the attention function, its row-blocked form, and its place in transformers."""
+"""Selective attention: the mask, the attention function, blocks of rows, and its place in transformers."""
 
 from __future__ import annotations
 
@@ -515,5 +515,3 @@ def test_an_ordinary_cache_is_refused_once_votes_would_be_missing():
     first = model(ids, use_cache=True)
     with pytest.raises(ValueError, match="cache=SelectiveKVCache"):
         model(ids[:, :1], cache=first.cache)
-
-

@@ -15,10 +15,14 @@ from presscheck.systems.selective_attention import (
     SelectiveLayer,
     allocate_budgets,
     loss_with_budgets,
+    memory_loss,
+    recorded_masks,
     selective,
+    tasks,
 )
 from presscheck.systems.selective_attention.baselines import EvictingCache, surviving
 from presscheck.systems.selective_attention.mask import kept_keys, selective_mask
+from presscheck.systems.selective_attention.training import Shape, build, train
 from presscheck.testbeds.language import cache_bytes, tiny_llama
 
 
@@ -82,7 +86,9 @@ def test_generate_works_and_sees_what_decoding_sees():
 def test_beams_take_their_votes_with_them():
     model, ids = trained_like(), prompt(24, batch=2)
     with torch.no_grad():
-        found = model.generate(ids, cache=SelectiveKVCache(9), num_beams=3, max_new_tokens=10, do_sample=False)
+        found = model.generate(
+            ids, cache=SelectiveKVCache(9), num_beams=3, max_new_tokens=10, do_sample=False
+        )
     assert found.shape[0] == 2
     cache = SelectiveKVCache(9)
     decoded(model, prompt(24, batch=6), cache)
@@ -351,9 +357,103 @@ def test_baselines_with_room_for_all_are_the_model(policy):
     with torch.no_grad():
         plain = model(ids).logits
         model.config._attn_implementation = "evicting"
-        torch.testing.assert_close(model(ids, cache=EvictingCache(30, policy)).logits, plain, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            model(ids, cache=EvictingCache(30, policy)).logits, plain, atol=1e-4, rtol=1e-4
+        )
         pruned = model(ids, cache=EvictingCache(8, policy)).logits
     torch.testing.assert_close(pruned[:, :8], plain[:, :8], atol=1e-4, rtol=1e-4)
     assert (pruned - plain).abs().max() > 1e-3
     with pytest.raises(ValueError, match="one of h2o"):
         EvictingCache(8, "lru")
+
+
+# The README, the tasks, training -------------------------------------------------------
+
+
+def test_the_readmes_examples_run_on_a_users_model(capsys):
+    """Both blocks of code of the README, on a configuration and inputs made here."""
+    import re
+    from importlib.resources import files
+
+    from transformers import AutoModelForCausalLM, LlamaConfig
+
+    config = LlamaConfig(
+        vocab_size=128, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2,
+    )  # fmt: skip
+    readme = (files("presscheck.systems.selective_attention") / "README.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert len(blocks) == 2
+    ids = prompt(90, batch=2)
+    names = {"AutoModelForCausalLM": AutoModelForCausalLM, "config": config, "ids": ids}
+    names |= {"held_out_ids": prompt(30, batch=2, seed=1), "target_loss": 9.0}
+    exec("\n".join(blocks), names)
+    assert "189 tokens, [64, 64] keys a layer" in capsys.readouterr().out
+    assert names["loss"].requires_grad and names["chosen"].budgets == [2, 2]
+
+
+def test_programs_ask_for_the_value_assigned_last():
+    ids, labels = tasks.assignments(64, 33, seed=3, questions=0.5)
+    asked = 0
+    for row, wanted in zip(ids.tolist(), labels.tolist(), strict=True):
+        while row[0] == tasks.BOS:
+            row, wanted = row[1:], wanted[1:]
+        values = {}
+        for at in range(0, len(row), 3):
+            sign, name = row[at], row[at + 1]
+            if sign == tasks.QUESTION:
+                assert wanted[at + 1] == values[name]
+                assert at + 2 == len(row) or row[at + 2] == values[name]
+                asked += 1
+            else:
+                values[name] = row[at + 2]
+                assert wanted[at + 1] == -100
+        assert row[-2] == tasks.QUESTION
+    assert asked > 64 * 2 and (labels >= 0).sum() == asked
+    alone = tasks.assignments(64, 33, seed=3)[1]
+    assert ((alone >= 0).sum(1) == 1).all() and (alone[:, -1] >= 0).all()
+    with pytest.raises(ValueError, match="at least 5"):
+        tasks.assignments(1, 4, seed=0)
+
+
+def test_windows_begin_with_the_first_token_and_labels_are_one_ahead():
+    tokens = torch.arange(100, 400)
+    ids, labels = tasks.text_batches(tokens, 4, 20, seed=1)(7)
+    assert (ids[:, 0] == tasks.BOS).all() and ids.shape == (4, 20)
+    assert torch.equal(labels[:, :-1], ids[:, 1:]) and (labels[:, 1:] - labels[:, :-1] == 1).all()
+    assert not torch.equal(ids, tasks.text_batches(tokens, 4, 20, seed=1)(8)[0])
+    assert not torch.equal(ids, tasks.text_batches(tokens, 4, 20, seed=2)(7)[0])
+
+
+def test_held_out_documents_are_not_trained_on_and_change_with_the_seed():
+    documents = tuple(torch.full((10 + i,), i) for i in range(60))
+    source = tasks.Text(documents, 60)
+    splits = [source.split(seed) for seed in (0, 1)]
+    for used, held in splits:
+        assert not set(used.tolist()) & set(held.tolist())
+        assert len(used) + len(held) == sum(map(len, documents)) and len(held) < 0.2 * len(used)
+    assert set(splits[0][1].tolist()) != set(splits[1][1].tolist())
+
+
+def test_models_that_are_compared_begin_alike_and_twice_the_heads_are_twice_the_attention():
+    shape = Shape(64, 32, 2, 4, 8)
+    plain, ours = (build(shape, way, 3) for way in ("sdpa", "selective"))
+    for one, two in zip(plain.state_dict().values(), ours.state_dict().values(), strict=True):
+        assert torch.equal(one, two)
+    wide = build(shape, "sdpa", 3, double_heads=True)
+    attention = [sum(p.numel() for n, p in m.named_parameters() if "self_attn" in n) for m in (plain, wide)]
+    assert attention[1] == 2 * attention[0] == 2 * 2 * 4 * 32 * 32
+    assert wide.config.head_dim == plain.config.head_dim
+
+
+def test_training_learns_and_pays_for_memory_only_if_asked():
+    shape = Shape(tasks.VOCABULARY, 32, 1, 2, 16)
+    batches = tasks.assignment_batches(8, 32, seed=0)
+    seen = {}
+    for eps in (0.0, 30.0):
+        made = train(build(shape, "selective", 0), batches, 40, eps=eps)
+        assert sum(made.losses[-5:]) < sum(made.losses[:5]) - 1
+        with torch.no_grad(), recorded_masks(made.model) as masks:
+            made.model(batches(99)[0], use_cache=False)
+        seen[eps] = memory_loss(list(masks.values()), eps=1.0).item()
+    assert seen[30.0] < 0.7 * seen[0.0]

@@ -47,7 +47,9 @@ def selective_attention_forward(
     """
     for name, what in REFUSED.items():
         if kwargs.get(name) is not None:
-            raise ValueError(f"{type(module).__name__} has {what}, which selective attention does not support")
+            raise ValueError(
+                f"{type(module).__name__} has {what}, which selective attention does not support"
+            )
     if not getattr(module, "is_causal", True) or not getattr(module.config, "is_causal", True):
         raise ValueError(f"{type(module).__name__} is not causal: a vote masks a key for later queries only")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -58,8 +60,8 @@ def selective_attention_forward(
         return layer.attend(query, attention_mask, scale, head), None
     if key.shape[2] != query.shape[2]:
         raise ValueError(
-            f"{query.shape[2]} queries for {key.shape[2]} keys: this cache does not keep the votes of earlier "
-            "tokens; give the model cache=SelectiveKVCache()"
+            f"{query.shape[2]} queries for {key.shape[2]} keys: this cache does not keep the votes of "
+            "earlier tokens; give the model cache=SelectiveKVCache()"
         )
     recording = _recording.get()
     wanted = recording is not None and id(module) in recording[0]
@@ -75,7 +77,9 @@ def selective_attention_forward(
 
 def _check_selector(head: int, heads: int) -> None:
     if not 0 <= head < heads:
-        raise ValueError(f"selector_head must be one of the {heads} query heads, 0 to {heads - 1}, got {head}")
+        raise ValueError(
+            f"selector_head must be one of the {heads} query heads, 0 to {heads - 1}, got {head}"
+        )
 
 
 # Without a mask function of that name transformers would hand over no mask at all, padding included.
@@ -114,7 +118,7 @@ def check_model(model: Any) -> str:
         TypeError: if it is no model of ``transformers``.
         ValueError: naming the model and what does not fit.
     """
-    settings = getattr(model, "config", None)
+    settings: Any = getattr(model, "config", None)
     kind = getattr(settings, "model_type", None)
     if kind is None or not isinstance(model, torch.nn.Module):
         raise TypeError(f"selective attention needs a decoder of transformers, got {type(model).__name__}")
@@ -124,8 +128,9 @@ def check_model(model: Any) -> str:
     way = str(getattr(settings, "_attn_implementation", None))
     if way not in ("sdpa", "eager", NAME):
         raise ValueError(
-            f"{name} uses the attention `{way}`, a fused kernel or another replacement: votes are read from the "
-            "logits, which it does not show; load the model with attn_implementation='sdpa', 'eager' or 'selective'"
+            f"{name} uses the attention `{way}`, a fused kernel or another replacement: votes are read from "
+            "the logits, which it does not show; load the model with attn_implementation='sdpa', 'eager' "
+            "or 'selective'"
         )
     types = set(getattr(settings, "layer_types", None) or ())
     window = getattr(settings, "sliding_window", None)

@@ -71,15 +71,19 @@ def selective_attention(
         )
     if H % G or key.shape[3] != D or value.shape[1] != G:
         raise ValueError(
-            f"queries {tuple(query.shape)}, keys {tuple(key.shape)} and values {tuple(value.shape)} do not fit: "
-            "need as many key as value heads, a divisor of the query heads, and the queries' channels"
+            f"queries {tuple(query.shape)}, keys {tuple(key.shape)} and values {tuple(value.shape)} do not "
+            "fit: need as many key as value heads, a divisor of the query heads, and the queries' channels"
         )
     if G != H and not enable_gqa:
         raise ValueError(f"{H} query heads share {G} key-value heads: say enable_gqa=True if that is meant")
     if not 0 <= selector_head < H:
-        raise ValueError(f"selector_head must be one of the {H} query heads, 0 to {H - 1}, got {selector_head}")
+        raise ValueError(
+            f"selector_head must be one of the {H} query heads, 0 to {H - 1}, got {selector_head}"
+        )
     if block_rows is not None and block_rows < 1:
-        raise ValueError(f"block_rows must be at least 1, got {block_rows}: it is the rows computed at a time")
+        raise ValueError(
+            f"block_rows must be at least 1, got {block_rows}: it is the rows computed at a time"
+        )
     if not is_causal and attn_mask is None:
         raise ValueError(
             "selective attention is causal, since a vote masks a key for later queries; got is_causal=False "
@@ -97,8 +101,8 @@ def selective_attention(
     for start in range(0, N, rows):
         stop = min(start + rows, N)
         arguments = (
-            query[:, :, start:stop], key[:, :, :stop], value[:, :, :stop], carried, opening, pairs, start, scale,
-            selector_head, dropout_p, masked,
+            query[:, :, start:stop], key[:, :, :stop], value[:, :, :stop], carried, opening, pairs, start,
+            scale, selector_head, dropout_p, masked,
         )  # fmt: skip
         if block_rows is not None and torch.is_grad_enabled():
             output, mask, carried, opening = checkpoint(attend_rows, *arguments, use_reentrant=False)
@@ -233,7 +237,9 @@ class SelectiveAttention(nn.Module):
                 f"{heads} heads must divide the width {width}, and {kv_heads} key-value heads the heads"
             )
         if not 0 <= selector_head < heads:
-            raise ValueError(f"selector_head must be one of the {heads} heads, 0 to {heads - 1}, got {selector_head}")
+            raise ValueError(
+                f"selector_head must be one of the {heads} heads, 0 to {heads - 1}, got {selector_head}"
+            )
         D = width // heads if head_dim is None else head_dim
         self.head_dim, self.selector_head, self.rotate = D, selector_head, rotate
         self.dropout, self.block_rows = dropout, block_rows
@@ -256,7 +262,8 @@ class SelectiveAttention(nn.Module):
             query, key = self.rotate(query), self.rotate(key)
         found = selective_attention(
             query, key, value, attn_mask, self.dropout if self.training else 0.0, enable_gqa=True,
-            documents=documents, selector_head=self.selector_head, return_mask=True, block_rows=self.block_rows,
+            documents=documents, selector_head=self.selector_head, return_mask=True,
+            block_rows=self.block_rows,
         )  # fmt: skip
         output = self.o_proj(found[0].transpose(1, 2).flatten(2))
         return (output, found[1]) if return_mask else output

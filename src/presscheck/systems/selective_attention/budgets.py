@@ -88,7 +88,8 @@ def allocate_budgets(
     loss = loss_with_budgets(model, data, budgets, batch)
     if loss > target_loss:
         raise ValueError(
-            f"with all {tokens} keys the loss is {loss:.4f}, above the target of {target_loss:.4f}: no budget meets it"
+            f"with all {tokens} keys the loss is {loss:.4f}, above the target of {target_loss:.4f}: no "
+            "budget meets it"
         )
     path = [(budgets, loss)]
     share = shrink

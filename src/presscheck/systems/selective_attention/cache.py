@@ -41,7 +41,9 @@ class SelectiveLayer(DynamicLayer):
     def __init__(self, budget: int | None = None) -> None:
         super().__init__()
         if budget is not None and budget < 2:
-            raise ValueError(f"a budget must be at least 2, got {budget}: the first token and the newest stay")
+            raise ValueError(
+                f"a budget must be at least 2, got {budget}: the first token and the newest stay"
+            )
         self.budget = budget
         self._clear()
 
@@ -102,7 +104,9 @@ class SelectiveLayer(DynamicLayer):
             ValueError: votes that have been cast cannot be taken back.
         """
         if tokens_to_remove:
-            raise ValueError(f"cannot crop {abs(tokens_to_remove)} tokens: the votes they cast cannot be taken back")
+            raise ValueError(
+                f"cannot crop {abs(tokens_to_remove)} tokens: the votes they cast cannot be taken back"
+            )
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Put the rows of the batch in the order of beams, votes with their keys."""
@@ -169,7 +173,9 @@ class SelectiveLayer(DynamicLayer):
         self.seen += query.shape[2]
         return output.transpose(1, 2).contiguous()
 
-    def _step(self, query: Tensor, key: Tensor, value: Tensor, arriving: Tensor, selector_head: int) -> Tensor:
+    def _step(
+        self, query: Tensor, key: Tensor, value: Tensor, arriving: Tensor, selector_head: int
+    ) -> Tensor:
         """One token: it takes a free slot, or that of the key with most votes."""
         filled, positions = self._filled(), self._used(self.positions)
         rows = torch.arange(len(arriving), device=query.device)

@@ -26,7 +26,8 @@ def draw(record: Any) -> Any:
     for row in record.measurements:
         values[row.arm][row.metric].append(row.value)
     means = {
-        arm: {metric: sum(some) / len(some) for metric, some in metrics.items()} for arm, metrics in values.items()
+        arm: {metric: sum(some) / len(some) for metric, some in metrics.items()}
+        for arm, metrics in values.items()
     }
     figure = Figure(figsize=(7.6, 3.6), layout="constrained")
     loss, task = figure.subplots(1, 2)

@@ -45,7 +45,9 @@ def selective_mask(
         ValueError: for a use that is not causal, or shapes that do not fit.
     """
     if not causal:
-        raise ValueError("selective attention is causal: a vote masks a key for later queries; got causal=False")
+        raise ValueError(
+            "selective attention is causal: a vote masks a key for later queries; got causal=False"
+        )
     if logits.ndim != 3 or logits.shape[1] != logits.shape[2]:
         raise ValueError(f"logits must be (batch, tokens, tokens) of one head, got {tuple(logits.shape)}")
     B, N, _ = logits.shape
@@ -201,4 +203,6 @@ def kept_keys(
 def _check_rows(documents: Tensor | None, valid: Tensor | None, batch: int, tokens: int) -> None:
     for name, given in (("documents", documents), ("valid", valid)):
         if given is not None and tuple(given.shape) != (batch, tokens):
-            raise ValueError(f"{name} must be ({batch}, {tokens}), a number a token, got {tuple(given.shape)}")
+            raise ValueError(
+                f"{name} must be ({batch}, {tokens}), a number a token, got {tuple(given.shape)}"
+            )

@@ -23,45 +23,56 @@ BOS = 0
 
 # Variable assignment ------------------------------------------------------------------
 
-VARIABLES, VALUES = 8, 10
-EQUALS, SEMICOLON, QUESTION = 1, 2, 3
-FIRST_VALUE = 4
+VARIABLES, VALUES = 3, 10
+SEMICOLON, QUESTION = 1, 2
+FIRST_VALUE = 3
 FIRST_VARIABLE = FIRST_VALUE + VALUES
 VOCABULARY = FIRST_VARIABLE + VARIABLES
 
 
-def assignments(rows: int, tokens: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Programs such as ``a=3;b=7;a=1;a?``, to be continued by the value assigned last.
+def assignments(rows: int, tokens: int, seed: int, questions: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Programs such as ``;a3;b7;a1?a``, to be continued by the value assigned last.
 
     Args:
         rows: B.
-        tokens: N, at least 7: the first token, assignments of four, the variable and the question
-            mark. The first token is repeated where assignments do not fill the room.
+        tokens: N, at least 5: statements of three, and the question's two. The first token is
+            repeated in front where statements do not fill the room.
         seed: Of variables and values.
+        questions: Share of statements that ask for a variable and give the answer, ``?a1``, where
+            the variable has a value by then. They are what training learns from most.
 
     Returns:
-        ids (B, N), and labels (B, N): the answer at the question mark, -100 elsewhere.
+        ids (B, N), and labels (B, N): the answer behind each variable asked for, -100 elsewhere.
 
     Raises:
-        ValueError: if there is no room for an assignment.
+        ValueError: if there is no room for a statement.
     """
-    count = (tokens - 3) // 4
+    count = (tokens - 2) // 3
     if count < 1:
-        raise ValueError(f"{tokens} tokens leave no room for an assignment: need at least 7")
+        raise ValueError(f"{tokens} tokens leave no room for an assignment: need at least 5")
     draw = torch.Generator().manual_seed(seed)
-    names = torch.randint(VARIABLES, (rows, count), generator=draw)
-    values = torch.randint(VALUES, (rows, count), generator=draw)
-    asked = names.gather(1, torch.randint(count, (rows, 1), generator=draw))
-    latest = torch.where(names == asked, torch.arange(count), -1).amax(1, keepdim=True)
-    body = torch.stack(
-        [FIRST_VARIABLE + names, torch.full_like(names, EQUALS), FIRST_VALUE + values,
-         torch.full_like(names, SEMICOLON)], dim=2
-    ).flatten(1)  # fmt: skip
-    filler = torch.full((rows, tokens - 2 - body.shape[1]), BOS)
-    question = torch.full((rows, 1), QUESTION)
-    ids = torch.cat([filler, body, FIRST_VARIABLE + asked, question], dim=1)
-    labels = torch.full_like(ids, IGNORED)
-    labels[:, -1:] = FIRST_VALUE + values.gather(1, latest)
+    names = torch.randint(VARIABLES, (rows, count + 1), generator=draw)
+    values = torch.randint(VALUES, (rows, count + 1), generator=draw)
+    wanted = torch.rand(rows, count + 1, generator=draw) < questions
+    wanted[:, -1] = True
+    # The last one asks for a variable that some statement before it names.
+    names[:, -1:] = names.gather(1, torch.randint(count, (rows, 1), generator=draw))
+    asks = torch.zeros(rows, count + 1, dtype=torch.bool)
+    held = torch.full((rows, VARIABLES), -1)
+    for i in range(count + 1):
+        name = names[:, i : i + 1]
+        known = held.gather(1, name)
+        asks[:, i] = wanted[:, i] & (known[:, 0] >= 0)
+        values[:, i] = torch.where(asks[:, i], known[:, 0], values[:, i])
+        held.scatter_(1, name, values[:, i : i + 1])
+    signs = torch.where(asks, QUESTION, SEMICOLON)
+    statements = torch.stack([signs, FIRST_VARIABLE + names, FIRST_VALUE + values], dim=2)
+    body = statements.flatten(1)[:, :-1]  # the last question's answer is left to the model
+    filler = torch.full((rows, tokens - body.shape[1]), BOS)
+    ids = torch.cat([filler, body], dim=1)
+    answers = torch.full_like(statements, IGNORED)
+    answers[:, :, 1] = torch.where(asks, FIRST_VALUE + values, IGNORED)
+    labels = torch.cat([torch.full_like(filler, IGNORED), answers.flatten(1)[:, :-1]], dim=1)
     return ids, labels
 
 
@@ -159,7 +170,7 @@ def text_batches(tokens: Tensor, rows: int, length: int, seed: int) -> Callable[
 
 def assignment_batches(rows: int, tokens: int, seed: int) -> Callable[[int], tuple[Tensor, Tensor]]:
     """New programs for each training step; evaluation seeds are never among them."""
-    return lambda step: assignments(rows, tokens, 1_000_000 * (seed + 1) + step)
+    return lambda step: assignments(rows, tokens, 1_000_000 * (seed + 1) + step, questions=0.5)
 
 
 def grid(context: int, shares: Sequence[float]) -> list[int]:
