@@ -46,7 +46,7 @@ def decoded(model, ids, cache, sizes=None):
 # Incremental is parallel --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("budget", [None, 200, 500])
+@pytest.mark.parametrize("budget", [None, 200])
 def test_decoding_200_tokens_gives_the_logits_of_one_pass(budget):
     model, ids = trained_like(), prompt(200, batch=2)
     with torch.no_grad():

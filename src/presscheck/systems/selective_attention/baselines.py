@@ -1,8 +1,9 @@
 """What selective eviction is measured against: H2O, TOVA and a recent window, on an ordinary model.
 
 References: Zhang et al., arXiv 2306.14048 (H2O: keys with least attention received so far leave, half of
-the budget is recent keys, each head for itself); Oren et al., arXiv 2401.06104 (TOVA: the key that the newest
-query attends to least leaves, one choice a layer); Xiao et al., arXiv 2309.17453 (the first key and a window).
+the budget is recent keys, each head for itself); Oren et al., arXiv 2401.06104 (TOVA: the key that the
+newest query attends to least leaves, one choice a layer); Xiao et al., arXiv 2309.17453 (the first key and
+a window).
 A text is read in one pass in which each token finds the keys that decoding it would find.
 Shapes: B batch, H heads, N tokens, D channels.
 """

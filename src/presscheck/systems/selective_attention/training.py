@@ -1,7 +1,7 @@
 """Small decoders trained from scratch, alike in everything but their attention.
 
 Reference: Leviathan, Kalman and Matias, arXiv 2410.02703, section 4: decoder-only, RMSNorm, SwiGLU, no
-biases, rotary positions. Differences: no normalisation of queries and keys, a width that is not 64 a head.
+biases, rotary positions. Differences: no normalisation of queries and keys, narrower heads.
 Shapes: B batch, N tokens.
 """
 
@@ -78,7 +78,7 @@ def build(shape: Shape, attention: str, seed: int, *, double_heads: bool = False
 def train(
     model: Any, batches: Batches, steps: int, *, peak: float = 3e-3, eps: float = 0.0, tau: float = 1.0,
     logits: Callable[[Any, Tensor], Tensor] | None = None, score: Callable[[Any], float] | None = None,
-    every: int = 0, good: float = math.inf,
+    every: int = 0,
 ) -> Trained:  # fmt: skip
     """Train with AdamW, a tenth of the steps to warm up, then a cosine to a tenth of the peak.
 
@@ -92,7 +92,6 @@ def train(
         logits: Model, ids → (B, N, V), if the model is not one of transformers.
         score: Asked after every `every` steps, the model in evaluation mode.
         every: Steps between scores; 0 for none.
-        good: Training ends early once the score is at least this.
 
     Returns:
         The model with its losses.
@@ -125,8 +124,6 @@ def train(
             model.eval()
             trained.scores.append((step + 1, score(model)))
             model.train()
-            if trained.scores[-1][1] >= good:
-                break
     model.eval()
     trained.seconds = sorted(seconds)[len(seconds) // 2]
     return trained
