@@ -59,12 +59,13 @@ HEAD_DIM = 16
 SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4)
 SIZES = {
     "smoke": Size(
-        task_steps=4, task_rows=8, task_width=32, task_held=32, characters=60_000, vocab=300, width=32, layers=2,
-        heads=2, context=32, long=48, rows=4, steps=4, held=2, shares=(1 / 8, 1 / 2),
+        task_steps=4, task_rows=8, task_width=32, task_held=32, characters=60_000, vocab=300, width=32,
+        layers=2, heads=2, context=32, long=48, rows=4, steps=4, held=2, shares=(1 / 8, 1 / 2),
     ),
     "quick": Size(
         task_steps=300, task_rows=32, task_width=64, task_held=256, characters=1_000_000, vocab=512, width=64,
-        layers=2, heads=4, context=128, long=0, rows=8, steps=60, held=8, shares=(1 / 16, 1 / 8, 1 / 4, 1 / 2),
+        layers=2, heads=4, context=128, long=0, rows=8, steps=60, held=8,
+        shares=(1 / 16, 1 / 8, 1 / 4, 1 / 2),
     ),
     "full": Size(
         task_steps=600, task_rows=32, task_width=64, task_held=512, characters=5_000_000, vocab=512, width=64,
