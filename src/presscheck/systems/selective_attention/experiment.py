@@ -76,6 +76,8 @@ ROUNDS = {"smoke": 2, "quick": 5, "full": 5}
 WARMUP = {"smoke": 0, "quick": 0, "full": 0}
 
 EPS = 0.1
+PEAK = 8e-3
+"""Learning rate: narrow models and few steps bear, and need, a high one."""
 EIGHTH = 1 / 8
 ROUNDING = 1e-6
 """Nats by which sums in another order may differ."""
@@ -122,7 +124,7 @@ def trained(size: Size, seed: int, context: int, kind: str) -> Trained:
     text = language(size, seed, context)
     way = "selective" if kind.startswith("selective") else "sdpa"
     model = build(text.shape, way, seed, double_heads=kind == "standard-2h")
-    return train(model, text.batches, text.steps, eps=EPS if kind == "selective+memory" else 0.0)
+    return train(model, text.batches, text.steps, peak=PEAK, eps=EPS if kind == "selective+memory" else 0.0)
 
 
 def arms(run: Run) -> dict[str, Arm]:
@@ -232,7 +234,7 @@ def variables_arm(size: Size, way: str, seed: int) -> Iterator[Reading]:
     model = build(shape, "selective" if way == "selective" else "sdpa", seed)
     every = max(1, size.task_steps // 20)
     made = train(
-        model, tasks.assignment_batches(size.task_rows, TASK_TOKENS, seed), size.task_steps, peak=8e-3,
+        model, tasks.assignment_batches(size.task_rows, TASK_TOKENS, seed), size.task_steps, peak=PEAK,
         every=every,
         score=lambda model: tasks.assignment_accuracy(model, TASK_TOKENS, seed, size.task_held // 2),
     )  # fmt: skip

@@ -22,7 +22,7 @@ def selective_decoder(seed: int, *, size: str, long: bool = False) -> Iterator[t
         ``nll``, ``parameters``, ``step_seconds``, and ``mask_error``: the largest difference between our F
         and what its function takes off the same logits, in float64.
     """
-    from .experiment import SIZES, Language
+    from .experiment import PEAK, SIZES, Language
     from .mask import selective_mask
     from .training import parameters_of, train
 
@@ -48,7 +48,7 @@ def selective_decoder(seed: int, *, size: str, long: bool = False) -> Iterator[t
 
     # Embeddings of ours begin at a deviation of 0.02, and the head is tied to them.
     torch.nn.init.normal_(model.token_emb.emb.weight, std=0.02)
-    trained = train(model, language.batches, language.steps, logits=logits)
+    trained = train(model, language.batches, language.steps, peak=PEAK, logits=logits)
     yield "nll", language.loss(trained.model, language.test, logits), "nat"
     yield "parameters", parameters_of(model), "1"
     yield "step_seconds", trained.seconds, "s"
