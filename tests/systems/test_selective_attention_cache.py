@@ -428,11 +428,11 @@ def test_windows_begin_with_the_first_token_and_labels_are_one_ahead():
 def test_held_out_documents_are_not_trained_on_and_change_with_the_seed():
     documents = tuple(torch.full((10 + i,), i) for i in range(60))
     source = tasks.Text(documents, 60)
-    splits = [source.split(seed) for seed in (0, 1)]
-    for used, held in splits:
-        assert not set(used.tolist()) & set(held.tolist())
-        assert len(used) + len(held) == sum(map(len, documents)) and len(held) < 0.2 * len(used)
-    assert set(splits[0][1].tolist()) != set(splits[1][1].tolist())
+    splits = [[set(part.tolist()) for part in source.split(seed)] for seed in (0, 1)]
+    for used, choose, test in splits:
+        assert not used & choose and not used & test and not choose & test
+        assert len(used | choose | test) == 60 and len(choose) + len(test) < 20
+    assert splits[0][2] != splits[1][2]
 
 
 def test_models_that_are_compared_begin_alike_and_twice_the_heads_are_twice_the_attention():

@@ -48,7 +48,7 @@ def selective_decoder(seed: int, *, size: str, long: bool = False) -> Iterator[t
 
     # Embeddings of ours begin at a deviation of 0.02, and the head is tied to them.
     torch.nn.init.normal_(model.token_emb.emb.weight, std=0.02)
-    trained = train(model, language.batches, language.steps, peak=PEAK, logits=logits)
+    trained = train(model, language.batches, language.steps, peak=PEAK["text"], logits=logits)
     yield "nll", language.loss(trained.model, language.test, logits), "nat"
     yield "parameters", parameters_of(model), "1"
     yield "step_seconds", trained.seconds, "s"

@@ -92,13 +92,16 @@ def assignment_accuracy(model: Any, tokens: int, seed: int, rows: int = 512, bat
 
 @functools.cache
 def library_files() -> tuple[str, ...]:
-    """The source files of Python's standard library, in the order of their paths; tests are left out."""
+    """The source files of Python's standard library, in the order of their paths.
+
+    Tests are left out, and so are the longest files, which would fill what is held out.
+    """
     root = Path(sysconfig.get_paths()["stdlib"])
     skipped = {"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__", "lib2to3"}
     texts = []
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root).parts
-        if not skipped & set(parts) and 1000 < path.stat().st_size < 400_000:
+        if not skipped & set(parts) and 1000 < path.stat().st_size < 60_000:
             texts.append(path.read_text("utf-8", errors="replace"))
     return tuple(texts)
 
@@ -110,16 +113,22 @@ class Text:
     documents: tuple[Tensor, ...]
     vocab: int
 
-    def split(self, seed: int, held_out: float = 0.1) -> tuple[Tensor, Tensor]:
-        """Training and held-out tokens, (T,) each; the seed says which documents are held out."""
+    def split(self, seed: int, held_out: float = 0.2) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens, (T,) each, to train on, to choose on and to measure on, in documents that the seed draws.
+
+        Args:
+            seed: Of the order of documents.
+            held_out: About the share of tokens that is not trained on, half of it to choose on.
+        """
         order = random.Random(f"documents {seed}").sample(range(len(self.documents)), len(self.documents))
-        sizes, total = [len(self.documents[i]) for i in order], sum(map(len, self.documents))
-        cut, taken = 0, 0
-        while taken < held_out * total:
-            taken += sizes[cut]
-            cut += 1
-        held, used = order[:cut], order[cut:]
-        return tuple(torch.cat([self.documents[i] for i in some]) for some in (used, held))  # type: ignore[return-value]
+        total = sum(map(len, self.documents))
+        parts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
+        for index in order:
+            taken = [sum(map(len, part)) for part in parts]
+            part = next((i for i in (1, 2) if taken[i] < held_out * total / 2), 0)
+            parts[part].append(self.documents[index])
+        used, choose, test = (torch.cat(part) for part in parts)
+        return used, choose, test
 
 
 @functools.lru_cache(maxsize=2)
