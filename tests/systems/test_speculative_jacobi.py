@@ -258,7 +258,8 @@ def test_tokens_from_the_left_and_from_above_are_where_the_grid_says():
     assert all(position == len(tokens) and width == 4 for position, tokens, width in seen)
     rows = SpeculativeJacobiSampler(fixed(torch.arange(5).repeat_interleave(6)), window=5, init="repeat_left")
     output = rows.generate([0], 30, 6)
-    assert sum(one.fresh for one in output.trace) > 15  # drafts that the model had not seen were right
+    # Within a run the copies are right, and known to be drafts that the model had not spoken about.
+    assert output.trace[1].fresh == output.trace[1].accepted == 4
 
 
 # Positions and filters ----------------------------------------------------------------
@@ -350,7 +351,7 @@ def test_a_prompt_outside_of_the_vocabulary_is_refused():
         SpeculativeJacobiSampler(flat).generate([5], 4)
 
 
-@pytest.mark.parametrize(("value", "says"), [(-torch.inf, "no token left"), (torch.nan, "no numbers")])
+@pytest.mark.parametrize(("value", "says"), [(-torch.inf, "no token left"), (torch.nan, "logits that are no num")])
 def test_a_position_without_a_token_is_named(value, says):
     def hole(positions, logits):
         return torch.where((positions == 3)[:, None], value, logits)

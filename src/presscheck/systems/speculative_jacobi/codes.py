@@ -44,7 +44,7 @@ class PatchVQ:
         rng = torch.Generator().manual_seed(seed)
         book = patches[torch.randperm(len(patches), generator=rng)[: self.codes]].clone()
         for _ in range(iterations):
-            nearest = torch.cdist(patches, book).argmin(1)
+            nearest = _nearest(patches, book)
             count = torch.bincount(nearest, minlength=self.codes)
             book = torch.zeros_like(book).index_add_(0, nearest, patches) / count.clamp(min=1)[:, None]
             empty = (count == 0).nonzero()[:, 0]
@@ -55,7 +55,7 @@ class PatchVQ:
     def encode(self, images: Tensor) -> Tensor:
         """(N, H, W, C) images to (N, H / P, W / P) codes."""
         patches, shape = self._patches(images)
-        return torch.cdist(patches, self._fitted()).argmin(1).view(shape)
+        return _nearest(patches, self._fitted()).view(shape)
 
     def decode(self, codes: Tensor) -> Tensor:
         """(N, h, w) codes to (N, h * P, w * P, C) images."""
@@ -77,3 +77,8 @@ class PatchVQ:
         if self.book is None:
             raise ValueError("the codebook is empty: call fit first")
         return self.book
+
+
+def _nearest(patches: Tensor, book: Tensor) -> Tensor:
+    """(n,) codes; in parts, since all distances at once take gigabytes."""
+    return torch.cat([torch.cdist(part, book).argmin(1) for part in patches.split(1 << 15)])

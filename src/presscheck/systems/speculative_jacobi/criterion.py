@@ -29,8 +29,8 @@ def probabilities(logits: Tensor, first: int = 0) -> Tensor:
     bad = torch.isnan(p[:, 0])
     if bad.any():
         row = int(bad.nonzero()[0])
-        left = int(torch.isfinite(logits[row]).sum())
-        what = "no token left after filtering" if left == 0 else "logits that are no numbers (nan or +inf)"
+        empty = bool((logits[row] == -torch.inf).all())
+        what = "no token left after filtering" if empty else "logits that are no numbers (nan or +inf)"
         raise ValueError(f"position {first + row} has {what}: every position needs a token of finite logit")
     return p
 

@@ -31,13 +31,13 @@ def generate(
     draft_q: str = "one_hot",
     grid_width: int | None = None,
     generator: torch.Generator | None = None,
-    streamer: Any = None,
     **model_kwargs: Any,
 ) -> Any:
     """A decoding loop for ``model.generate(..., custom_generate=generate)``.
 
     Rows of a batch are decoded one after another, padding on their left taken off; what
-    is shorter than the longest is padded on its right.
+    is shorter than the longest is padded on its right. ``transformers`` hands a streamer to its own loops
+    only; ``SpeculativeJacobiSampler.passes`` gives tokens as they are settled.
 
     Args:
         model: See ``from_causal_lm``.
@@ -51,7 +51,6 @@ def generate(
         draft_q: As there.
         grid_width: Tokens of a row of an image.
         generator: As there.
-        streamer: Of ``transformers``; given the tokens as they are settled.
         **model_kwargs: What else ``generate`` prepares. Caches with tokens in them are refused.
 
     Returns:
@@ -67,16 +66,12 @@ def generate(
     mask = model_kwargs.get("attention_mask")
     if mask is None:
         mask = torch.ones_like(input_ids)
-    if streamer is not None and len(input_ids) > 1:
-        raise ValueError(f"a streamer takes one sequence, got a batch of {len(input_ids)}")
     greedy = config is not None and not config.do_sample
     pad = getattr(config, "_pad_token_tensor", None)
     pad_id = int(pad) if pad is not None else 0
     longest = int(config.max_length) if config is not None else input_ids.shape[1] + 20
     if longest <= input_ids.shape[1]:
         raise ValueError(f"no room for new tokens: the prompt has {input_ids.shape[1]}, max_length {longest}")
-    if streamer is not None:
-        streamer.put(input_ids.cpu())
     found = []
     for row, seen in zip(input_ids, mask, strict=True):
         step = from_causal_lm(model, logits_processor=logits_processor)
@@ -86,15 +81,10 @@ def generate(
         )  # fmt: skip
         prompt, tokens = _unpadded(row, seen), row
         for one in sampler.passes(prompt, longest - input_ids.shape[1], grid_width):
-            before = len(tokens)
             tokens, stopped = _until_stopped(tokens, one.tokens, stopping_criteria)
-            if streamer is not None:
-                streamer.put(tokens[before:].cpu())
             if stopped:
                 break
         found.append(tokens)
-    if streamer is not None:
-        streamer.end()
     sequences = torch.nn.utils.rnn.pad_sequence(found, batch_first=True, padding_value=pad_id)
     if config is not None and config.return_dict_in_generate:
         return GenerateDecoderOnlyOutput(sequences=sequences)

@@ -120,7 +120,7 @@ def crops(
     return torch.stack(found), torch.tensor(labels)
 
 
-def photo_codes(count: int = 2000, *, codes: int = 256, side: int = 64, patch: int = 4, seed: int = 0) -> Coded:
+def photo_codes(count: int = 1400, *, codes: int = 256, side: int = 64, patch: int = 4, seed: int = 0) -> Coded:
     """Crops of photographs as codes of their patches, 16 x 16 for 64 pixels and patches of 4.
 
     Raises:
@@ -128,6 +128,6 @@ def photo_codes(count: int = 2000, *, codes: int = 256, side: int = 64, patch: i
     """
     photos = photographs()
     learnt, labels = crops(photos, count, side, seed, held_out=False)
-    rest, rest_labels = crops(photos, max(len(photos), count // 10), side, seed, held_out=True)
-    vq = PatchVQ(patch, codes).fit(learnt[:: max(1, count // 200)], seed)
+    rest, rest_labels = crops(photos, max(len(photos), count // 20), side, seed, held_out=True)
+    vq = PatchVQ(patch, codes).fit(learnt[:: max(1, count // 150)], seed)
     return Coded(vq.encode(learnt), labels, vq.encode(rest), rest_labels, codes, len(photos), vq)

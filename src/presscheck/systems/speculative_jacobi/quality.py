@@ -6,6 +6,7 @@ Shapes: N images, F features.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,17 +20,21 @@ class Judge:
         images: (N, pixels), in [0, 1].
         labels: (N,).
         seed: Of its weights.
+        iterations: Over the images, at most; it stops where its loss stands still.
     """
 
-    def __init__(self, images: Any, labels: Any, seed: int = 0) -> None:
+    def __init__(self, images: Any, labels: Any, seed: int = 0, iterations: int = 200) -> None:
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
 
-        self._network = MLPClassifier((64, 16), max_iter=60, tol=1e-3, random_state=seed)
-        self._network.fit(images, labels)
+        self._network = MLPClassifier((64, 16), max_iter=iterations, tol=1e-3, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # its accuracy on images tells
+            self._network.fit(images, labels)
 
-    def accuracy(self, images: Any, labels: Any) -> float:
-        """Share of images whose class is seen."""
-        return float(self._network.score(images, labels))
+    def recognised(self, images: Any, labels: Any) -> Any:
+        """(N,) 1 where the class is seen, else 0."""
+        return (self._network.predict(images) == labels).astype(float)
 
     def features(self, images: Any) -> Any:
         """(N, 16): the last hidden layer."""
@@ -44,7 +49,12 @@ def frechet(one: Any, other: Any) -> float:
     """Fréchet distance of two sets of features, taken as normal: (N, F), (M, F).
 
     |mean difference|^2 + tr(A + B - 2 (AB)^(1/2)), Heusel et al., arXiv 1706.08500.
+
+    Raises:
+        ValueError: for fewer than two images.
     """
+    if min(len(one), len(other)) < 2:
+        raise ValueError(f"a covariance needs two images at least, got {len(one)} and {len(other)}")
     gap = one.mean(0) - other.mean(0)
     a, b = np.cov(one, rowvar=False), np.cov(other, rowvar=False)
     # The eigenvalues of a product of two covariances are real and not negative, up to rounding.

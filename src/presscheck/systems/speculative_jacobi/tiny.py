@@ -63,7 +63,7 @@ def llama(vocab_size: int, tokens: int, width: int, layers: int, seed: int) -> A
         LlamaConfig(
             vocab_size=vocab_size,
             hidden_size=width,
-            intermediate_size=4 * width,
+            intermediate_size=2 * width,
             num_hidden_layers=layers,
             num_attention_heads=heads,
             num_key_value_heads=heads,
@@ -77,7 +77,7 @@ def llama(vocab_size: int, tokens: int, width: int, layers: int, seed: int) -> A
 
 def train(
     images: Tensor, labels: Tensor, held_out: Tensor, held_out_labels: Tensor, *, codes: int, classes: int,
-    width: int = 96, layers: int = 4, steps: int = 900, batch: int = 64, seed: int = 0, lr: float = 3e-3,
+    width: int = 96, layers: int = 4, steps: int = 900, batch: int = 32, seed: int = 0, lr: float = 3e-3,
 ) -> TinyImageGPT:  # fmt: skip
     """Train a model on coded images.
 
