@@ -120,7 +120,12 @@ def test_filters_of_drafts_and_verdicts_must_be_the_same_and_are():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"mode": "ar"}, {"init": "random"}, {"init": "random", "draft_q": "proposal"}, {"mode": "gumbel_jacobi"}],
+    [
+        {"mode": "ar"},
+        {"init": "random"},
+        {"init": "random", "draft_q": "proposal"},
+        {"mode": "gumbel_jacobi"},
+    ],
     ids=str,
 )
 def test_real_draws_follow_the_models_law(settings):
@@ -186,8 +191,9 @@ def contextual(vocab=6, seed=0):
 def test_with_coupled_noise_jacobi_gives_the_ancestral_sample_token_for_token(init):
     for seed in range(5):
         one, other = (
-            SpeculativeJacobiSampler(contextual(), mode=mode, window=7, init=init, generator=rng(seed))
-            .generate([1], 90)
+            SpeculativeJacobiSampler(
+                contextual(), mode=mode, window=7, init=init, generator=rng(seed)
+            ).generate([1], 90)
             for mode in ("ar", "gumbel_jacobi")
         )
         assert torch.equal(one.tokens, other.tokens)
@@ -197,7 +203,8 @@ def test_with_coupled_noise_jacobi_gives_the_ancestral_sample_token_for_token(in
 @pytest.mark.parametrize("mode", ["ar", "jacobi", "sjd", "gumbel_jacobi"])
 def test_an_equal_generator_gives_an_equal_sample(mode):
     outputs = [
-        SpeculativeJacobiSampler(contextual(), mode=mode, generator=rng(s)).generate([1], 30) for s in (3, 3, 4)
+        SpeculativeJacobiSampler(contextual(), mode=mode, generator=rng(s)).generate([1], 30)
+        for s in (3, 3, 4)
     ]
     assert torch.equal(outputs[0].tokens, outputs[1].tokens)
     assert not torch.equal(outputs[0].tokens, outputs[2].tokens)
@@ -250,7 +257,9 @@ def test_tokens_from_the_left_and_from_above_are_where_the_grid_says():
         return int(window.tokens[-4])
 
     sequence = torch.arange(4).repeat(6)  # each row of four is the row above it
-    by_hand = SpeculativeJacobiSampler(fixed(sequence), window=5, init=lambda w: look(w) if w.position > 3 else 4)
+    by_hand = SpeculativeJacobiSampler(
+        fixed(sequence), window=5, init=lambda w: look(w) if w.position > 3 else 4
+    )
     above = SpeculativeJacobiSampler(fixed(sequence), window=5, init="repeat_above")
     left = SpeculativeJacobiSampler(fixed(sequence), window=5, init="repeat_left")
     assert above.generate([0], 24, 4).n_forward < left.generate([0], 24, 4).n_forward
@@ -351,7 +360,9 @@ def test_a_prompt_outside_of_the_vocabulary_is_refused():
         SpeculativeJacobiSampler(flat).generate([5], 4)
 
 
-@pytest.mark.parametrize(("value", "says"), [(-torch.inf, "no token left"), (torch.nan, "logits that are no num")])
+@pytest.mark.parametrize(
+    ("value", "says"), [(-torch.inf, "no token left"), (torch.nan, "logits that are no num")]
+)
 def test_a_position_without_a_token_is_named(value, says):
     def hole(positions, logits):
         return torch.where((positions == 3)[:, None], value, logits)
@@ -364,7 +375,9 @@ def test_a_step_with_logits_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"logits of shape \(1, 1, 5\) for 1 tokens"):
         SpeculativeJacobiSampler(lambda tokens, past: torch.zeros(1, len(tokens), 5)).generate([0], 3)
     with pytest.raises(ValueError, match="vocabulary changed from 5 to 6"):
-        SpeculativeJacobiSampler(lambda tokens, past: torch.zeros(len(tokens), 5 + (past > 0))).generate([0], 3)
+        SpeculativeJacobiSampler(lambda tokens, past: torch.zeros(len(tokens), 5 + (past > 0))).generate(
+            [0], 3
+        )
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,9 @@ def test_decoding_in_windows_is_the_sample_of_decoding_token_by_token(kind):
     if kind == "phi3":
         model.config.sliding_window = None
     one, two = (
-        SpeculativeJacobiSampler(from_causal_lm(model), mode=mode, window=6, generator=rng(5)).generate(prompt(), 30)
+        SpeculativeJacobiSampler(from_causal_lm(model), mode=mode, window=6, generator=rng(5)).generate(
+            prompt(), 30
+        )
         for mode in ("ar", "gumbel_jacobi")
     )
     assert torch.equal(one.tokens, two.tokens)
@@ -157,7 +159,12 @@ def test_generate_without_sampling_is_the_models_own(model, mode):
 def test_processors_see_the_tokens_before_every_place_of_the_window(model):
     """A repetition penalty and a ban of repeated pairs depend on all tokens before: greedy must agree."""
     ids = prompt()[None]
-    settings = {"do_sample": False, "repetition_penalty": 1.7, "no_repeat_ngram_size": 2, "min_new_tokens": 15}
+    settings = {
+        "do_sample": False,
+        "repetition_penalty": 1.7,
+        "no_repeat_ngram_size": 2,
+        "min_new_tokens": 15,
+    }
     own = model.generate(ids, max_new_tokens=20, **settings)
     assert torch.equal(model.generate(ids, window=6, **settings, **KEEP), own)
 
@@ -204,7 +211,9 @@ def test_generate_stops_where_the_models_own_stops_and_pads_the_rest(model):
 
 def test_generate_gives_a_dictionary_if_asked(model):
     settings = {"do_sample": True, "return_dict_in_generate": True}
-    one, two = (model.generate(prompt()[None], generator=rng(s), **settings, **KEEP).sequences for s in (3, 3))
+    one, two = (
+        model.generate(prompt()[None], generator=rng(s), **settings, **KEEP).sequences for s in (3, 3)
+    )
     assert torch.equal(one, two) and one.shape[1] <= 29
 
 
@@ -237,7 +246,12 @@ def test_a_cache_in_use_and_holes_in_a_prompt_are_refused(model):
 
 
 def picture(model):
-    return model.training, model.config.to_dict(), [type(m) for m in model.modules()], len(model._forward_hooks)
+    return (
+        model.training,
+        model.config.to_dict(),
+        [type(m) for m in model.modules()],
+        len(model._forward_hooks),
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Decoders beside each other on images and text: passes, seconds, and whether samples are as good.
 
 Models of digits and of codes of photographs are trained within the run and refused if they know
-little more than frequencies, since a model that pays no heed to context flatters every parallel decoder. Arms of
-a round get the same model, classes and seeds; a round's samples are made once and shared.
+little more than frequencies, since a model that pays no heed to context flatters every parallel decoder.
+Arms of a round get the same model, classes and seeds; a round's samples are made once and shared.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ SIZES = {
     "smoke": Size(
         Training(2, 32, 1, 4, 9.9), 1, 4, 1, True, Training(2, 32, 1, 4, 99.0), 1, 6, (2, 3), 20, tiny=True
     ),
-    "quick": Size(Training(300), 1, 12, 4, False, text=24, table=(3, 3)),
-    "full": Size(Training(500), 3, 40, 10, True, Training(600, 128, 4, 8, 4.6), 4, 48, (3, 4), 2000),
+    "quick": Size(Training(250), 1, 12, 4, False, text=24, table=(3, 3)),
+    "full": Size(Training(400), 3, 40, 10, True, Training(400, batch=8, gate=3.5), 4, 48, (3, 4), 2000),
 }
 
 CONTENDERS: dict[str, dict[str, Any]] = {
@@ -134,13 +134,13 @@ class Bench:
         if how.steps == 0:
             raise Unavailable("models of photographs are trained at the size `full` only")
         model = train(
-            data.images, data.labels, data.held_out, data.held_out_labels, codes=data.codes, classes=data.classes,
-            width=how.width, layers=how.layers, steps=how.steps, batch=how.batch, seed=seed,
+            data.images, data.labels, data.held_out, data.held_out_labels, codes=data.codes,
+            classes=data.classes, width=how.width, layers=how.layers, steps=how.steps, batch=how.batch, seed=seed,
         )  # fmt: skip
         if model.nats > how.gate:
             raise Unavailable(
-                f"the model of {kind} has {model.nats:.3f} nats per token, need {how.gate}: it knows too little "
-                f"beyond frequencies ({model.by_place:.3f}) for its passes to mean anything"
+                f"the model of {kind} has {model.nats:.3f} nats per token, need {how.gate}: it knows too "
+                f"little beyond frequencies ({model.by_place:.3f}) for its passes to mean anything"
             )
         model.model.to(self.run.device)
         return model
@@ -351,5 +351,3 @@ def figure(record: Any) -> Any:
     from .figure import draw
 
     return draw(record)
-
-

@@ -54,8 +54,8 @@ def _curves(axis: Any, rows: dict[str, dict[int, list[float]]], prefix: str, tit
         values = rows.get(prefix + arm)
         if values:
             axis.plot(
-                sorted(values), [np.mean(values[row]) for row in sorted(values)], "o-", color=color, label=name,
-                markersize=3, linewidth=1.2,
+                sorted(values), [np.mean(values[row]) for row in sorted(values)], "o-", color=color,
+                label=name, markersize=3, linewidth=1.2,
             )  # fmt: skip
     axis.axhline(1, color="#dddddd", linewidth=0.8)
     axis.set_title(title, fontsize=9)

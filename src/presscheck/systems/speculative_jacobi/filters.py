@@ -142,8 +142,8 @@ class Rows:
         """Mask (m, V) logits at (m,) positions."""
         if max(self.high, (self.separator or 0) + 1) > logits.shape[1]:
             raise ValueError(
-                f"image tokens to {self.high - 1} and the separator {self.separator} do not fit a vocabulary "
-                f"of {logits.shape[1]}"
+                f"image tokens to {self.high - 1} and the separator {self.separator} do not fit a "
+                f"vocabulary of {logits.shape[1]}"
             )
         place = (positions - self.start).to(logits.device)
         inside = (place >= 0) & (place < self.tokens)

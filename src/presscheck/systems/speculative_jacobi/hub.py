@@ -114,7 +114,9 @@ def _unpadded(row: Tensor, seen: Tensor) -> Tensor:
     """
     start = int(seen.int().argmax())
     if not seen[start:].all():
-        raise ValueError("attention_mask hides tokens inside of a prompt: only padding on the left is supported")
+        raise ValueError(
+            "attention_mask hides tokens inside of a prompt: only padding on the left is supported"
+        )
     return row[start:]
 
 

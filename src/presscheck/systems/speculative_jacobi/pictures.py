@@ -1,7 +1,7 @@
 """Real images with labels that lie on the disk already: handwritten digits, and crops of photographs.
 
-The digits are scikit-learn's. The photographs are files of scikit-image and scikit-learn, read where they were
-installed; a label says which photograph. Shapes: N images, H and W pixels.
+The digits are scikit-learn's. The photographs are files of scikit-image and scikit-learn, read where
+they were installed; a label says which photograph. Shapes: N images, H and W pixels.
 """
 
 from __future__ import annotations
@@ -80,9 +80,7 @@ def photographs() -> list[Tensor]:
     return found
 
 
-def crops(
-    photos: list[Tensor], count: int, side: int, seed: int, *, held_out: bool
-) -> tuple[Tensor, Tensor]:
+def crops(photos: list[Tensor], count: int, side: int, seed: int, *, held_out: bool) -> tuple[Tensor, Tensor]:
     """Crops drawn at random, as many of each photograph, half of them mirrored.
 
     What is held out lies in the right third of a photograph, the others in the rest, so none overlap.
@@ -120,7 +118,9 @@ def crops(
     return torch.stack(found), torch.tensor(labels)
 
 
-def photo_codes(count: int = 1400, *, codes: int = 256, side: int = 64, patch: int = 4, seed: int = 0) -> Coded:
+def photo_codes(
+    count: int = 1400, *, codes: int = 256, side: int = 64, patch: int = 4, seed: int = 0
+) -> Coded:
     """Crops of photographs as codes of their patches, 16 x 16 for 64 pixels and patches of 4.
 
     Raises:

@@ -236,7 +236,7 @@ class _Sequence:
     def _settle(self, tokens: Tensor, laws: Tensor, drafts: Tensor, tested: int) -> Pass:
         kept = len(tokens) - 1
         settled = Pass(self.position, tokens, tested, kept, sum(self.fresh[:kept]))
-        if self.position:  # the last accepted token and the drafts kept are in the cache; the new token is not
+        if self.position:  # the cache has the last accepted token and the drafts kept, not the new token
             self.past += len(tokens)
         self.tokens = torch.cat([self.tokens[: self.position], tokens, drafts])
         self.position += len(tokens)
