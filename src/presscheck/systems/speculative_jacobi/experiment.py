@@ -134,8 +134,9 @@ class Bench:
         if how.steps == 0:
             raise Unavailable("models of photographs are trained at the size `full` only")
         model = train(
-            data.images, data.labels, data.held_out, data.held_out_labels, codes=data.codes,
-            classes=data.classes, width=how.width, layers=how.layers, steps=how.steps, batch=how.batch, seed=seed,
+            data.images, data.labels, data.held_out, data.held_out_labels,
+            codes=data.codes, classes=data.classes, width=how.width, layers=how.layers, steps=how.steps,
+            batch=how.batch, seed=seed,
         )  # fmt: skip
         if model.nats > how.gate:
             raise Unavailable(

@@ -103,7 +103,7 @@ class Rows:
     ) -> None:
         if rows < 1 or columns < 1 or start < 0 or not 0 <= low < high:
             raise ValueError(
-                f"no grid: {rows} rows of {columns} tokens from position {start}, image tokens {low} to {high}"
+                f"no grid: {rows} rows of {columns} tokens from position {start}, tokens {low} to {high}"
             )
         if separator is not None and (separator < 0 or low <= separator < high):
             raise ValueError(f"the separator {separator} must be a token outside of {low} to {high - 1}")
