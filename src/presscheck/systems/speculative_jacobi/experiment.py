@@ -74,8 +74,8 @@ SIZES = {
     "smoke": Size(
         Training(2, 32, 1, 4, 9.9), 1, 4, 1, True, Training(2, 32, 1, 4, 99.0), 1, 6, (2, 3), 20, tiny=True
     ),
-    "quick": Size(Training(250), 1, 12, 4, False, text=24, table=(3, 3)),
-    "full": Size(Training(400), 3, 40, 10, True, Training(400, batch=8, gate=3.5), 4, 48, (3, 4), 2000),
+    "quick": Size(Training(250), 1, 12, 4, False, text=24),
+    "full": Size(Training(400), 3, 34, 9, True, Training(400, batch=8, gate=3.5), 4, 32, (3, 4), 2000),
 }
 
 CONTENDERS: dict[str, dict[str, Any]] = {
