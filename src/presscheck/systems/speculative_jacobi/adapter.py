@@ -102,7 +102,7 @@ class CausalLMStep:
 
     def _processed(self, logits: Tensor) -> Tensor:
         """Each row under the tokens before it, drafts among them, as if they had come one by one."""
-        given = self.tokens
+        given = self.tokens.to(logits.device)
         for one in self.processors:
             if isinstance(one, FREE):
                 logits = one(given[None], logits)

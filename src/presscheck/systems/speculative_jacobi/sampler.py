@@ -20,7 +20,8 @@ from .initial import NAMES, Init, Window, initial
 
 Step = Callable[[Tensor, int], Tensor]
 """``step(tokens, past)``: (m, V) logits of what follows each of (m,) tokens, which come after the first
-`past` tokens that the step has been given; anything it was given beyond those is to be forgotten."""
+`past` tokens that the step has been given; anything it was given beyond those is to be forgotten.
+With `past` 0 the tokens are a prompt, of which the last row is enough."""
 
 MODES = ("ar", "jacobi", "sjd", "gumbel_jacobi")
 
@@ -183,6 +184,7 @@ class _Sequence:
         seeds = torch.randint(2**62, (2,), generator=sampler.generator, device=_device(sampler.generator))
         self.rng, self.noise_rng = (torch.Generator(device).manual_seed(int(seed)) for seed in seeds)
         self.noise = torch.zeros(0, 0, dtype=torch.float64, device=device)
+        self.noise_from = 0  # position of its first row
         self.tokens = torch.zeros(0, dtype=torch.long, device=device)
         """(n + d,): accepted tokens, then d pending drafts."""
         self.position = 0
@@ -305,7 +307,6 @@ class _Sequence:
         """(m,): argmax of log p plus Gumbel noise that each position has once and for all."""
         if self.noise.shape[1] == 0:
             self.noise = self.noise.new_zeros(0, p.shape[1])
-            self.noise_from = 0
         self.noise = self.noise[self.position - self.noise_from :]
         self.noise_from = self.position
         while len(self.noise) < len(p):

@@ -50,7 +50,9 @@ class TinyImageGPT:
     @torch.no_grad()
     def nll(self, images: Tensor, labels: Tensor) -> Tensor:
         """Mean negative log-likelihood of each image's tokens: (N, rows, columns), (N,) → (N,) nats."""
-        return _loss(self.model, images.flatten(1), labels + self.codes, self.codes).mean(1)
+        where = self.model.device
+        losses = _loss(self.model, images.flatten(1).to(where), (labels + self.codes).to(where), self.codes)
+        return losses.mean(1).cpu()
 
 
 def llama(vocab_size: int, tokens: int, width: int, layers: int, seed: int) -> Any:
