@@ -128,7 +128,6 @@ class Bench:
             raise Unavailable(str(error)) from error
 
     def _model(self, kind: str, seed: int) -> TinyImageGPT:
-        """Train, and refuse what has not learnt to use its context."""
         data = self.coded(kind, seed)
         how = self.size.digits if kind == "digits" else self.size.photos
         if how.steps == 0:
@@ -138,17 +137,19 @@ class Bench:
             codes=data.codes, classes=data.classes, width=how.width, layers=how.layers, steps=how.steps,
             batch=how.batch, seed=seed,
         )  # fmt: skip
-        if model.nats > how.gate:
-            raise Unavailable(
-                f"the model of {kind} has {model.nats:.3f} nats per token, need {how.gate}: it knows too "
-                f"little beyond frequencies ({model.by_place:.3f}) for its passes to mean anything"
-            )
         model.model.to(self.run.device)
         return model
 
     def of_round(self, kind: str, seed: int) -> TinyImageGPT:
-        """The model whose turn it is."""
-        return self.model(kind, seed % self.size.models if kind == "digits" else 0)
+        """The model whose turn it is, refused if it has not learnt to use its context."""
+        model = self.model(kind, seed % self.size.models if kind == "digits" else 0)
+        gate = (self.size.digits if kind == "digits" else self.size.photos).gate
+        if model.nats > gate:
+            raise Unavailable(
+                f"the model of {kind} has {model.nats:.3f} nats per token, need {gate}: it knows too little "
+                f"beyond frequencies ({model.by_place:.3f}) for its passes to mean anything"
+            )
+        return model
 
     def _judge(self, seed: int) -> Judge:
         data = self.coded("digits", seed)
