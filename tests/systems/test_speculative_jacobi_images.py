@@ -1,6 +1,8 @@
-"""What the experiment of speculative Jacobi decoding stands on: codes, a model, quality, the contract."""
+"""What the experiment of speculative Jacobi decoding stands on: codes, a model, quality, the arms."""
 
+import contextlib
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +16,6 @@ from presscheck.systems.speculative_jacobi.pictures import crops, digits
 from presscheck.systems.speculative_jacobi.quality import Judge, frechet, half_spread, ks_pvalue
 from presscheck.systems.speculative_jacobi.tiny import context_free, train
 from presscheck.testbeds.language import tiny_llama
-from presscheck.testing import check_system
 
 
 def rng(seed=0):
@@ -203,10 +204,22 @@ def test_enumeration_puts_everything_back():
 
 @pytest.fixture(scope="module")
 def record():
-    return check_system("speculative_jacobi")
+    """One round of all arms at `smoke`, without those that cannot run here."""
+    from presscheck.bench.run import Run, Unavailable
+    from presscheck.claims import Measurement
+    from presscheck.systems.speculative_jacobi.experiment import arms
+
+    found = []
+    for name, arm in arms(Run(size="smoke", seeds=(0,))).items():
+        with contextlib.suppress(Unavailable):
+            found += [
+                Measurement(arm=name, metric=metric, value=value, unit=unit, seed=0, round=0)
+                for metric, value, unit in arm(0)
+            ]
+    return SimpleNamespace(measurements=found)
 
 
-def test_the_contract_is_kept(record):
+def test_every_mode_is_measured(record):
     assert {"sjd", "gumbel", "jacobi", "prompt-lookup", "text-sjd", "law-sjd"} <= {
         row.arm for row in record.measurements
     }
