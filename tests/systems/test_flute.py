@@ -146,7 +146,7 @@ def test_identity_activations_give_the_weight_bit_by_bit(isa, dtype, bits):
     for N, K, group in SHAPES:
         weight, codes = random_weight(N, K, bits, group)
         wanted = weight.table[codes] * weight.scales.float().repeat_interleave(group, 1)
-        for rows in (1, 2, 3, 6, 40):
+        for rows in (1, 2, 3, 6, 40) if isa > 2 else (5,):  # blocks of activations that differ in their code
             x = torch.eye(K, dtype=dtype)
             found = torch.cat([KERNEL.linear(part, weight, isa=isa) for part in x.split(rows)])
             assert torch.equal(found.T, wanted.to(dtype)), (N, K, group, rows)
@@ -195,8 +195,9 @@ def test_kernel_and_definition_agree_with_bias_and_any_leading_shape(dtype, M):
     x, bias = torch.randn(M, 1, 192).to(dtype), torch.randn(48).to(dtype)
     ours, theirs = (lut_linear(x, weight, bias, backend=name) for name in ("kernel", "reference"))
     assert ours.shape == (M, 1, 48) and ours.dtype == dtype
-    bound = {"atol": 5e-2, "rtol": 1e-2} if dtype != torch.float32 else {"atol": 2e-5, "rtol": 1e-5}
-    torch.testing.assert_close(ours, theirs, **bound)
+    # Results in half precision are rounded to it, and from 64 activations on the expanded weights are.
+    bound = 1e-6 if dtype == torch.float32 else 2**-8
+    assert (ours.double() - theirs.double()).norm() <= bound * theirs.double().norm()
 
 
 @needs_kernel

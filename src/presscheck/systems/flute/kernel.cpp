@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -38,7 +39,8 @@
 
 namespace {
 
-enum Isa { PORTABLE = 1, AVX2 = 2, AVX512 = 3, AVX512_BF16 = 4, AMX = 5 };
+enum Isa { PORTABLE = 1, AVX2 = 2, AVX512 = 3, AMX = 4 };
+constexpr int64_t TILES_FROM = 2;  // activations that are worth the tiles
 constexpr int64_t CHUNK = 32;
 
 constexpr int block_chunks(int bits) { return bits == 4 ? 4 : bits == 2 ? 8 : 16; }
@@ -54,7 +56,7 @@ struct Job {
     void* out;
     int64_t M, padded, N, K, row_bytes, groups, group;
     int bits;
-    bool bf16;
+    bool bf16;  // activations and results
 };
 
 inline float widen(uint16_t half) {
@@ -157,8 +159,7 @@ void rows_portable(const Job& job, int64_t first, int64_t last) {
 #define INLINE inline __attribute__((always_inline))
 #define ON_AVX2 __attribute__((target("avx2,fma")))
 #define ON_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,bmi2")))
-#define ON_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,bmi2,avx512bf16")))
-#define ON_AMX __attribute__((target("avx512f,avx512bw,avx512vl,bmi2,avx512bf16,amx-tile,amx-bf16")))
+#define ON_AMX __attribute__((target("avx512f,avx512bw,avx512vl,bmi2,amx-tile,amx-bf16")))
 
 // AVX2 ------------------------------------------------------------------------------
 
@@ -274,36 +275,12 @@ inline uint32_t unit_high_bits(const uint8_t* unit) {
     return bits;
 }
 
-// What the two kinds of activations differ in: how a chunk of weights is looked up, and multiplied.
-struct Halves {  // bfloat16: 32 lanes of 16 bits
-    using Element = uint16_t;
-    __m512i all, low, high;
-
-    ON_BF16 INLINE explicit Halves(const Job& job) {
-        alignas(64) uint16_t entries[3][32];
-        for (int i = 0; i < 32; i++) {
-            entries[0][i] = narrow(job.table[i % (1 << job.bits)]);
-            entries[1][i] = narrow(job.table[i % 4]);
-            entries[2][i] = job.bits == 2 ? 0 : narrow(job.table[4 + i % 4]);
-        }
-        all = _mm512_load_si512(entries[0]);
-        low = _mm512_load_si512(entries[1]);
-        high = _mm512_load_si512(entries[2]);
-    }
-    struct Weights {
-        __m512i values;
-    };
-    ON_BF16 INLINE Weights look_up(__m512i lanes) const { return {_mm512_permutexvar_epi16(lanes, all)}; }
-    ON_BF16 INLINE Weights look_up(__m512i lanes, uint32_t upper) const {
-        return {_mm512_mask_permutexvar_epi16(_mm512_permutexvar_epi16(lanes, low), upper, lanes, high)};
-    }
-    ON_BF16 INLINE static __m512 multiply(__m512 sum, const Weights& w, const uint16_t* x) {
-        return _mm512_dpbf16_ps(sum, (__m512bh)w.values, (__m512bh)_mm512_loadu_si512(x));
-    }
+// A chunk in float32: 16 lanes of 32 bits, the even columns and the odd ones.
+struct Weights {
+    __m512 even, odd;
 };
 
-struct Singles {  // float32: 16 lanes of 32 bits, the even columns and the odd ones
-    using Element = float;
+struct Singles {
     __m512 all, low, high;
 
     ON_AVX512 INLINE explicit Singles(const Job& job) {
@@ -317,9 +294,6 @@ struct Singles {  // float32: 16 lanes of 32 bits, the even columns and the odd 
         low = _mm512_load_ps(entries[1]);
         high = _mm512_load_ps(entries[2]);
     }
-    struct Weights {
-        __m512 even, odd;
-    };
     ON_AVX512 INLINE Weights look_up(__m512i lanes) const {
         return {_mm512_permutexvar_ps(lanes, all), _mm512_permutexvar_ps(_mm512_srli_epi32(lanes, 16), all)};
     }
@@ -329,108 +303,150 @@ struct Singles {  // float32: 16 lanes of 32 bits, the even columns and the odd 
         return {_mm512_mask_blend_ps(even_upper, _mm512_permutexvar_ps(lanes, low), _mm512_permutexvar_ps(lanes, high)),
                 _mm512_mask_blend_ps(odd_upper, _mm512_permutexvar_ps(odd, low), _mm512_permutexvar_ps(odd, high))};
     }
-    ON_AVX512 INLINE static __m512 multiply(__m512 sum, const Weights& w, const float* x) {
-        sum = _mm512_fmadd_ps(w.even, _mm512_loadu_ps(x), sum);
-        return _mm512_fmadd_ps(w.odd, _mm512_loadu_ps(x + 16), sum);
-    }
 };
 
-// R rows against MB activations. GS chunks share a scale (4 also where 8 do).
-// A method of a template struct cannot carry a target that depends on its parameter, hence the macro.
-#define ROWS(NAME, LANES, TARGET)                                                                                  \
-    template <int BITS, int GS, int R, int MB, int J>                                                              \
-    TARGET INLINE void NAME##_chunks(const LANES& lanes, const Lines<BITS>* lines, const LANES::Element* x,        \
-                                     int64_t stride, const float* const* scales, int shift, int64_t chunk,         \
-                                     __m512 (*part)[MB], __m512 (*sums)[MB]) {                                     \
-        for (int r = 0; r < R; r++) {                                                                              \
-            const LANES::Weights w = lanes.look_up(codes<BITS, J>(lines[r]));                                      \
-            for (int m = 0; m < MB; m++)                                                                           \
-                part[r][m] = LANES::multiply(J % GS ? part[r][m] : _mm512_setzero_ps(), w, x + m * CHUNK);         \
-        }                                                                                                          \
-        if (J % GS == GS - 1)                                                                                      \
-            for (int r = 0; r < R; r++)                                                                            \
-                for (int m = 0; m < MB; m++)                                                                       \
-                    sums[r][m] = _mm512_fmadd_ps(part[r][m], _mm512_set1_ps(scales[r][chunk >> shift]), sums[r][m]); \
-        if constexpr (J + 1 < block_chunks(BITS))                                                                  \
-            NAME##_chunks<BITS, GS, R, MB, J + 1>(lanes, lines, x + stride, stride, scales, shift, chunk + 1, part, \
-                                                  sums);                                                           \
-    }                                                                                                              \
-                                                                                                                   \
-    template <int BITS, int GS, int R, int MB>                                                                     \
-    TARGET void NAME(const Job& job, int64_t first, int64_t last) {                                                \
-        const LANES lanes(job);                                                                                    \
-        const int shift = job.group == 32 ? 0 : job.group == 64 ? 1 : job.group == 128 ? 2 : 3;                    \
-        const int64_t stride = job.padded * CHUNK, blocks = job.K / (block_chunks(BITS) * CHUNK);                  \
-        const int64_t chunks = job.K / CHUNK, ahead = R == 1 ? 2048 : R * job.row_bytes;                           \
-        std::unique_ptr<float[]> wide(new float[R * job.groups]);                                                  \
-        for (int64_t n = first; n < last; n += R) {                                                                \
-            const uint8_t* rows[R];                                                                                \
-            const float* scales[R];                                                                                \
-            for (int r = 0; r < R; r++) {                                                                          \
-                const int64_t row = std::min(n + r, last - 1);                                                     \
-                rows[r] = job.packed + row * job.row_bytes;                                                        \
-                scales[r] = wide.get() + r * job.groups;                                                           \
-                for (int64_t g = 0; g < job.groups; g++)                                                           \
-                    wide[r * job.groups + g] = widen(job.scales[row * job.groups + g]);                            \
-            }                                                                                                      \
-            for (int64_t m0 = 0; m0 < job.M; m0 += MB) {                                                           \
-                __m512 sums[R][MB], part[R][MB];                                                                   \
-                for (int r = 0; r < R; r++)                                                                        \
-                    for (int m = 0; m < MB; m++) sums[r][m] = _mm512_setzero_ps();                                 \
-                const LANES::Element* x = static_cast<const LANES::Element*>(job.x) + m0 * CHUNK;                  \
-                for (int64_t b = 0; b < blocks; b++, x += block_chunks(BITS) * stride) {                           \
-                    Lines<BITS> lines[R];                                                                          \
-                    for (int r = 0; r < R; r++) {                                                                  \
-                        const uint8_t* from = rows[r] + b * block_bytes(BITS);                                     \
-                        for (int line = 0; line < block_bytes(BITS); line += 64)                                   \
-                            _mm_prefetch((const char*)from + ahead + line, _MM_HINT_T0);                           \
-                        lines[r] = load_block<BITS>(from);                                                         \
-                    }                                                                                              \
-                    NAME##_chunks<BITS, GS, R, MB, 0>(lanes, lines, x, stride, scales, shift,                      \
-                                                      b * block_chunks(BITS), part, sums);                         \
-                }                                                                                                  \
-                for (int64_t c = blocks * block_chunks(BITS), u = 0; c < chunks; c++, u++, x += stride)            \
-                    for (int r = 0; r < R; r++) {                                                                  \
-                        const uint8_t* unit = rows[r] + blocks * block_bytes(BITS) + u * unit_bytes(BITS);         \
-                        const __m512i at = unit_codes<BITS>(unit);                                                 \
-                        const LANES::Weights w = BITS == 3 ? lanes.look_up(at, unit_high_bits(unit)) : lanes.look_up(at); \
-                        for (int m = 0; m < MB; m++)                                                               \
-                            sums[r][m] = _mm512_fmadd_ps(LANES::multiply(_mm512_setzero_ps(), w, x + m * CHUNK),   \
-                                                         _mm512_set1_ps(scales[r][c >> shift]), sums[r][m]);       \
-                    }                                                                                              \
-                for (int r = 0; r < R; r++)                                                                        \
-                    for (int m = 0; m < MB; m++)                                                                   \
-                        if (n + r < last && m0 + m < job.M) store(job, m0 + m, n + r, _mm512_reduce_add_ps(sums[r][m])); \
-            }                                                                                                      \
-        }                                                                                                          \
-    }                                                                                                              \
-                                                                                                                   \
-    template <int BITS, int GS>                                                                                    \
-    void NAME##_of(const Job& job, int64_t first, int64_t last) {                                                  \
-        if (job.padded == 1) return NAME<BITS, GS, 4, 1>(job, first, last);                                        \
-        if (job.padded == 2) return NAME<BITS, GS, 2, 2>(job, first, last);                                        \
-        if (job.padded == 4) return NAME<BITS, GS, 2, 4>(job, first, last);                                        \
-        return NAME<BITS, GS, 1, 8>(job, first, last);                                                             \
-    }                                                                                                              \
-                                                                                                                   \
-    template <int BITS>                                                                                            \
-    void NAME##_with(const Job& job, int64_t first, int64_t last) {                                                \
-        if (job.group == 32) return NAME##_of<BITS, 1>(job, first, last);                                          \
-        if (job.group == 64) return NAME##_of<BITS, 2>(job, first, last);                                          \
-        return NAME##_of<BITS, 4>(job, first, last);                                                               \
-    }                                                                                                              \
-                                                                                                                   \
-    void NAME##_any(const Job& job, int64_t first, int64_t last) {                                                 \
-        if (job.bits == 4) return NAME##_with<4>(job, first, last);                                                \
-        if (job.bits == 3) return NAME##_with<3>(job, first, last);                                                \
-        return NAME##_with<2>(job, first, last);                                                                   \
-    }
+template <int BITS>
+ON_AVX512 INLINE Weights look_up_unit(const Singles& lanes, const uint8_t* unit) {
+    const __m512i at = unit_codes<BITS>(unit);
+    return BITS == 3 ? lanes.look_up(at, unit_high_bits(unit)) : lanes.look_up(at);
+}
 
-ROWS(rows_bf16, Halves, ON_BF16)
-ROWS(rows_fp32, Singles, ON_AVX512)
-#undef ROWS
+// A chunk of R rows against MB activations, each of which is loaded once.
+template <int R, int MB>
+ON_AVX512 INLINE void multiply(const Weights* w, const float* x, bool first, __m512 (*part)[MB]) {
+#pragma GCC unroll 8
+    for (int m = 0; m < MB; m++) {
+        const __m512 even = _mm512_loadu_ps(x + m * CHUNK), odd = _mm512_loadu_ps(x + m * CHUNK + 16);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++) {
+            part[r][m] = first ? _mm512_mul_ps(w[r].even, even) : _mm512_fmadd_ps(w[r].even, even, part[r][m]);
+            part[r][m] = _mm512_fmadd_ps(w[r].odd, odd, part[r][m]);
+        }
+    }
+}
+
+template <int R, int MB>
+ON_AVX512 INLINE void scale_and_add(const float* const* scales, int64_t group, const __m512 (*part)[MB], __m512 (*sums)[MB]) {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) {
+        const __m512 scale = _mm512_set1_ps(scales[r][group]);
+#pragma GCC unroll 8
+        for (int m = 0; m < MB; m++) sums[r][m] = _mm512_fmadd_ps(part[r][m], scale, sums[r][m]);
+    }
+}
+
+// Chunks J and on of a block. GS chunks share a scale (4 also where 8 do).
+template <int BITS, int GS, int R, int MB, int J>
+ON_AVX512 INLINE void chunks_from(const Singles& lanes, const Lines<BITS>* lines, const float* x, int64_t stride,
+                                  const float* const* scales, int shift, int64_t chunk, __m512 (*part)[MB],
+                                  __m512 (*sums)[MB]) {
+    Weights w[R];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) w[r] = lanes.look_up(codes<BITS, J>(lines[r]));
+    multiply<R, MB>(w, x, J % GS == 0, part);
+    if constexpr (J % GS == GS - 1) scale_and_add<R, MB>(scales, chunk >> shift, part, sums);
+    if constexpr (J + 1 < block_chunks(BITS))
+        chunks_from<BITS, GS, R, MB, J + 1>(lanes, lines, x + stride, stride, scales, shift, chunk + 1, part, sums);
+}
+
+// R rows at a time against MB activations at a time. The next R rows are fetched meanwhile.
+template <int BITS, int GS, int R, int MB>
+ON_AVX512 void rows_avx512_of(const Job& job, int64_t first, int64_t last) {
+    constexpr int in_block = block_chunks(BITS), bytes = block_bytes(BITS);
+    const Singles lanes(job);
+    const int shift = job.group == 32 ? 0 : job.group == 64 ? 1 : job.group == 128 ? 2 : 3;
+    const int64_t stride = job.padded * CHUNK, blocks = job.K / (in_block * CHUNK), chunks = job.K / CHUNK;
+    const int64_t ahead = std::max<int64_t>(R * job.row_bytes, 4096);
+    std::unique_ptr<float[]> wide(new float[R * job.groups]);
+    for (int64_t n = first; n < last; n += R) {
+        const uint8_t* rows[R];
+        const float* scales[R];
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++) {
+            const int64_t row = std::min(n + r, last - 1);
+            rows[r] = job.packed + row * job.row_bytes;
+            scales[r] = wide.get() + r * job.groups;
+            for (int64_t g = 0; g < job.groups; g++) wide[r * job.groups + g] = widen(job.scales[row * job.groups + g]);
+        }
+        for (int64_t m0 = 0; m0 < job.M; m0 += MB) {
+            __m512 sums[R][MB], part[R][MB];
+#pragma GCC unroll 8
+            for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+                for (int m = 0; m < MB; m++) sums[r][m] = _mm512_setzero_ps();
+            const float* x = static_cast<const float*>(job.x) + m0 * CHUNK;
+            for (int64_t b = 0; b < blocks; b++, x += in_block * stride) {
+                Lines<BITS> lines[R];
+#pragma GCC unroll 8
+                for (int r = 0; r < R; r++) {
+                    const uint8_t* from = rows[r] + b * bytes;
+#pragma GCC unroll 8
+                    for (int line = 0; line < bytes; line += 64)
+                        _mm_prefetch((const char*)from + ahead + line, _MM_HINT_T0);
+                    lines[r] = load_block<BITS>(from);
+                }
+                chunks_from<BITS, GS, R, MB, 0>(lanes, lines, x, stride, scales, shift, b * in_block, part, sums);
+            }
+            for (int64_t c = blocks * in_block, u = 0; c < chunks; c++, u++, x += stride) {
+                Weights w[R];
+#pragma GCC unroll 8
+                for (int r = 0; r < R; r++)
+                    w[r] = look_up_unit<BITS>(lanes, rows[r] + blocks * bytes + u * unit_bytes(BITS));
+                multiply<R, MB>(w, x, true, part);
+                scale_and_add<R, MB>(scales, c >> shift, part, sums);
+            }
+#pragma GCC unroll 8
+            for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+                for (int m = 0; m < MB; m++)
+                    if (n + r < last && m0 + m < job.M) store(job, m0 + m, n + r, _mm512_reduce_add_ps(sums[r][m]));
+        }
+    }
+}
+
+template <int BITS, int GS>
+void rows_avx512_for(const Job& job, int64_t first, int64_t last) {
+    if (job.padded == 1) return rows_avx512_of<BITS, GS, 4, 1>(job, first, last);
+    if (job.padded == 2) return rows_avx512_of<BITS, GS, 2, 2>(job, first, last);
+    if (job.padded == 4) return rows_avx512_of<BITS, GS, 2, 4>(job, first, last);
+    return rows_avx512_of<BITS, GS, 1, 8>(job, first, last);
+}
+
+template <int BITS>
+void rows_avx512_with(const Job& job, int64_t first, int64_t last) {
+    if (job.group == 32) return rows_avx512_for<BITS, 1>(job, first, last);
+    if (job.group == 64) return rows_avx512_for<BITS, 2>(job, first, last);
+    return rows_avx512_for<BITS, 4>(job, first, last);
+}
+
+void rows_avx512(const Job& job, int64_t first, int64_t last) {
+    if (job.bits == 4) return rows_avx512_with<4>(job, first, last);
+    if (job.bits == 3) return rows_avx512_with<3>(job, first, last);
+    return rows_avx512_with<2>(job, first, last);
+}
 
 // AMX -------------------------------------------------------------------------------
+
+// A chunk in bfloat16: 32 lanes of 16 bits, as they come.
+struct Halves {
+    __m512i all, low, high;
+
+    ON_AMX INLINE explicit Halves(const Job& job) {
+        alignas(64) uint16_t entries[3][32];
+        for (int i = 0; i < 32; i++) {
+            entries[0][i] = narrow(job.table[i % (1 << job.bits)]);
+            entries[1][i] = narrow(job.table[i % 4]);
+            entries[2][i] = job.bits == 2 ? 0 : narrow(job.table[4 + i % 4]);
+        }
+        all = _mm512_load_si512(entries[0]);
+        low = _mm512_load_si512(entries[1]);
+        high = _mm512_load_si512(entries[2]);
+    }
+    ON_AMX INLINE __m512i look_up(__m512i lanes) const { return _mm512_permutexvar_epi16(lanes, all); }
+    ON_AMX INLINE __m512i look_up(__m512i lanes, uint32_t upper) const {
+        return _mm512_mask_permutexvar_epi16(_mm512_permutexvar_epi16(lanes, low), upper, lanes, high);
+    }
+};
 
 // 16 rows of weights are a tile as they are looked up; 16 activations are another, pairs of columns
 // above each other: [chunk][tile of m][16 pairs][16 m][2].
@@ -440,31 +456,51 @@ struct alignas(64) TileShapes {
     uint8_t rows[16] = {};
 };
 
-constexpr int TILE = 16, TILES = 4;  // activations of a pass: 64
+constexpr int TILE = 16, TILES = 4;  // tiles of sums at a time
 
+// Several tiles of sums take turns, since one product waits for the one before it: RB blocks of 16 rows
+// against T tiles of activations. Tile registers: 0 to 3 sums, 4 and 5 weights, 6 and 7 activations; their
+// names have to be literal.
 template <int BITS, int J>
 ON_AMX INLINE void expand(const Halves& lanes, const Lines<BITS>& lines, uint16_t (*to)[TILE][CHUNK], int r) {
-    _mm512_store_si512(to[J][r], lanes.look_up(codes<BITS, J>(lines)).values);
+    _mm512_store_si512(to[J][r], lanes.look_up(codes<BITS, J>(lines)));
     if constexpr (J + 1 < block_chunks(BITS)) expand<BITS, J + 1>(lanes, lines, to, r);
 }
 
-ON_AMX INLINE void multiply_tiles(const uint16_t (*weights)[CHUNK], const uint16_t* x, int tiles) {
+// weights: blocks of rows, `apart` numbers from each other.
+template <int RB>
+ON_AMX INLINE void multiply_tiles(const uint16_t* weights, int64_t apart, const uint16_t* x) {
     constexpr int64_t next = TILE * CHUNK;
     __asm__ volatile("" ::: "memory");  // the intrinsics do not say that they read memory
-    _tile_loadd(4, weights, 64);
-    _tile_loadd(5, x, 64);
-    _tile_dpbf16ps(0, 4, 5);
-    if (tiles > 1) {
-        _tile_loadd(6, x + next, 64);
-        _tile_dpbf16ps(1, 4, 6);
-    }
-    if (tiles > 2) {
-        _tile_loadd(5, x + 2 * next, 64);
-        _tile_dpbf16ps(2, 4, 5);
-    }
-    if (tiles > 3) {
-        _tile_loadd(6, x + 3 * next, 64);
-        _tile_dpbf16ps(3, 4, 6);
+    if constexpr (RB == 4) {
+        _tile_loadd(6, x, 64);
+        _tile_loadd(4, weights, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(5, weights + apart, 64);
+        _tile_dpbf16ps(1, 5, 6);
+        _tile_loadd(4, weights + 2 * apart, 64);
+        _tile_dpbf16ps(2, 4, 6);
+        _tile_loadd(5, weights + 3 * apart, 64);
+        _tile_dpbf16ps(3, 5, 6);
+    } else if constexpr (RB == 2) {
+        _tile_loadd(6, x, 64);
+        _tile_loadd(4, weights, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, x + next, 64);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, weights + apart, 64);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    } else {
+        _tile_loadd(4, weights, 64);
+        _tile_loadd(6, x, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, x + next, 64);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(6, x + 2 * next, 64);
+        _tile_dpbf16ps(2, 4, 6);
+        _tile_loadd(7, x + 3 * next, 64);
+        _tile_dpbf16ps(3, 4, 7);
     }
 }
 
@@ -475,22 +511,28 @@ ON_AMX INLINE void clear_tiles() {
     _tile_zero(3);
 }
 
-ON_AMX INLINE void add_tiles(const float* scales, __m512 (*sums)[TILE], float (*parts)[TILE][TILE], int tiles) {
+// scales: of 16 RB rows.
+template <int RB>
+ON_AMX INLINE void add_tiles(const float* scales, __m512 (*sums)[TILE], float (*parts)[TILE][TILE]) {
     _tile_stored(0, parts[0], 64);
-    if (tiles > 1) _tile_stored(1, parts[1], 64);
-    if (tiles > 2) _tile_stored(2, parts[2], 64);
-    if (tiles > 3) _tile_stored(3, parts[3], 64);
+    _tile_stored(1, parts[1], 64);
+    _tile_stored(2, parts[2], 64);
+    _tile_stored(3, parts[3], 64);
     __asm__ volatile("" ::: "memory");
-    for (int t = 0; t < tiles; t++)
+    for (int t = 0; t < TILES; t++) {
+        const float* of_rows = scales + t / (TILES / RB) * TILE;
+#pragma GCC unroll 16
         for (int r = 0; r < TILE; r++)
-            sums[t][r] = _mm512_fmadd_ps(_mm512_load_ps(parts[t][r]), _mm512_set1_ps(scales[r]), sums[t][r]);
+            sums[t][r] = _mm512_fmadd_ps(_mm512_load_ps(parts[t][r]), _mm512_set1_ps(of_rows[r]), sums[t][r]);
+    }
 }
 
-template <int BITS>
+template <int BITS, int RB>
 ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
-    constexpr int in_block = block_chunks(BITS);
+    constexpr int in_block = block_chunks(BITS), T = TILES / RB, rows_at_once = RB * TILE;
+    constexpr int64_t apart = in_block * TILE * CHUNK;
     const Halves lanes(job);
-    alignas(64) uint16_t weights[in_block][TILE][CHUNK];
+    alignas(64) uint16_t weights[RB][in_block][TILE][CHUNK];
     alignas(64) float parts[TILES][TILE][TILE];
     __m512 sums[TILES][TILE];
     TileShapes before, shapes;
@@ -499,49 +541,52 @@ ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
     _tile_loadconfig(&shapes);
     const int64_t together = std::min<int64_t>(job.group / CHUNK, 4), blocks = job.K / (in_block * CHUNK);
     const int64_t chunks = job.K / CHUNK, stride = job.padded * CHUNK;
-    std::unique_ptr<float[]> scales(new float[TILE * job.groups]);
-    for (int64_t n = first; n < last; n += TILE) {
-        const uint8_t* rows[TILE];
-        for (int r = 0; r < TILE; r++) {
+    std::unique_ptr<float[]> scales(new float[rows_at_once * job.groups]);
+    for (int64_t n = first; n < last; n += rows_at_once) {
+        const uint8_t* rows[rows_at_once];
+        for (int r = 0; r < rows_at_once; r++) {
             const int64_t row = std::min(n + r, last - 1);
             rows[r] = job.packed + row * job.row_bytes;
-            for (int64_t g = 0; g < job.groups; g++) scales[g * TILE + r] = widen(job.scales[row * job.groups + g]);
+            for (int64_t g = 0; g < job.groups; g++)
+                scales[g * rows_at_once + r] = widen(job.scales[row * job.groups + g]);
         }
-        for (int64_t m0 = 0; m0 < job.padded; m0 += TILES * TILE) {
-            const int tiles = int(std::min<int64_t>(TILES, (job.padded - m0) / TILE));
+        for (int64_t m0 = 0; m0 < job.padded; m0 += T * TILE) {
             const uint16_t* x = static_cast<const uint16_t*>(job.x) + m0 * CHUNK;
             std::memset(static_cast<void*>(sums), 0, sizeof sums);
             for (int64_t b = 0; b < blocks; b++) {
-                for (int r = 0; r < TILE; r++) {
-                    const uint8_t* from = rows[r] + b * block_bytes(BITS);
-                    for (int line = 0; line < block_bytes(BITS); line += 64)
-                        _mm_prefetch((const char*)from + 256 + line, _MM_HINT_T0);
-                    expand<BITS, 0>(lanes, load_block<BITS>(from), weights, r);
-                }
+                for (int rb = 0; rb < RB; rb++)
+                    for (int r = 0; r < TILE; r++) {
+                        const uint8_t* from = rows[rb * TILE + r] + b * block_bytes(BITS);
+                        for (int line = 0; line < block_bytes(BITS); line += 64)
+                            _mm_prefetch((const char*)from + 4 * block_bytes(BITS) + line, _MM_HINT_T0);
+                        expand<BITS, 0>(lanes, load_block<BITS>(from), weights[rb], r);
+                    }
                 for (int j = 0; j < in_block; j++, x += stride) {
                     if (j % together == 0) clear_tiles();
-                    multiply_tiles(weights[j], x, tiles);
+                    multiply_tiles<RB>(&weights[0][j][0][0], apart, x);
                     const int64_t group = (b * in_block + j) * CHUNK / job.group;
-                    if (j % together == together - 1) add_tiles(scales.get() + group * TILE, sums, parts, tiles);
+                    if (j % together == together - 1)
+                        add_tiles<RB>(scales.get() + group * rows_at_once, sums, parts);
                 }
             }
             for (int64_t c = blocks * in_block, u = 0; c < chunks; c++, u++, x += stride) {
-                for (int r = 0; r < TILE; r++) {
-                    const uint8_t* unit = rows[r] + blocks * block_bytes(BITS) + u * unit_bytes(BITS);
-                    const __m512i at = unit_codes<BITS>(unit);
-                    const Halves::Weights w = BITS == 3 ? lanes.look_up(at, unit_high_bits(unit)) : lanes.look_up(at);
-                    _mm512_store_si512(weights[0][r], w.values);
-                }
+                for (int rb = 0; rb < RB; rb++)
+                    for (int r = 0; r < TILE; r++) {
+                        const uint8_t* unit = rows[rb * TILE + r] + blocks * block_bytes(BITS) + u * unit_bytes(BITS);
+                        const __m512i at = unit_codes<BITS>(unit);
+                        const __m512i w = BITS == 3 ? lanes.look_up(at, unit_high_bits(unit)) : lanes.look_up(at);
+                        _mm512_store_si512(weights[rb][0][r], w);
+                    }
                 clear_tiles();
-                multiply_tiles(weights[0], x, tiles);
-                add_tiles(scales.get() + c * CHUNK / job.group * TILE, sums, parts, tiles);
+                multiply_tiles<RB>(&weights[0][0][0][0], apart, x);
+                add_tiles<RB>(scales.get() + c * CHUNK / job.group * rows_at_once, sums, parts);
             }
-            for (int t = 0; t < tiles; t++)
-                for (int r = 0; r < TILE && n + r < last; r++) {
+            for (int t = 0; t < TILES; t++)
+                for (int r = 0; r < TILE; r++) {
+                    const int64_t row = n + t / T * TILE + r, m = m0 + t % T * TILE;
                     alignas(64) float line[TILE];
                     _mm512_store_ps(line, sums[t][r]);
-                    for (int m = 0; m < TILE && m0 + t * TILE + m < job.M; m++)
-                        store(job, m0 + t * TILE + m, n + r, line[m]);
+                    for (int i = 0; row < last && i < TILE && m + i < job.M; i++) store(job, m + i, row, line[i]);
                 }
         }
     }
@@ -551,16 +596,23 @@ ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
         _tile_release();
 }
 
+template <int BITS>
+void rows_amx_with(const Job& job, int64_t first, int64_t last) {
+    if (job.padded == 16) return rows_amx<BITS, 4>(job, first, last);
+    if (job.padded == 32) return rows_amx<BITS, 2>(job, first, last);
+    return rows_amx<BITS, 1>(job, first, last);
+}
+
 void rows_amx_any(const Job& job, int64_t first, int64_t last) {
-    if (job.bits == 4) return rows_amx<4>(job, first, last);
-    if (job.bits == 3) return rows_amx<3>(job, first, last);
-    return rows_amx<2>(job, first, last);
+    if (job.bits == 4) return rows_amx_with<4>(job, first, last);
+    if (job.bits == 3) return rows_amx_with<3>(job, first, last);
+    return rows_amx_with<2>(job, first, last);
 }
 
 // Weights ---------------------------------------------------------------------------
 
 // One chunk, scaled, in the order of its columns; float32, or bfloat16 rounded to the nearest.
-ON_AVX512 INLINE void put_chunk(const Singles::Weights& w, __m512 scale, bool bf16, void* out, int64_t at) {
+ON_AVX512 INLINE void put_chunk(const Weights& w, __m512 scale, bool bf16, void* out, int64_t at) {
     const __m512i even_odd = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     const __m512i second = _mm512_add_epi32(even_odd, _mm512_set1_epi32(8));
     const __m512 half[2] = {_mm512_mul_ps(_mm512_permutex2var_ps(w.even, even_odd, w.odd), scale),
@@ -597,9 +649,7 @@ ON_AVX512 void expand_avx512(const Job& job, int64_t first, int64_t last) {
         for (int64_t b = 0; b < blocks; b++, from += block_bytes(BITS))
             put_block<BITS, 0>(job, lanes, load_block<BITS>(from), scales, b * in_block, n);
         for (int64_t c = blocks * in_block; c < chunks; c++, from += unit_bytes(BITS)) {
-            const __m512i at = unit_codes<BITS>(from);
-            const Singles::Weights w = BITS == 3 ? lanes.look_up(at, unit_high_bits(from)) : lanes.look_up(at);
-            put_chunk(w, _mm512_set1_ps(widen(scales[c * CHUNK / job.group])), job.bf16, job.out, n * job.K + c * CHUNK);
+            put_chunk(look_up_unit<BITS>(lanes, from), _mm512_set1_ps(widen(scales[c * CHUNK / job.group])), job.bf16, job.out, n * job.K + c * CHUNK);
         }
     }
 }
@@ -657,13 +707,12 @@ int best_isa() {
     __builtin_cpu_init();
     const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
-    if (avx512 && __builtin_cpu_supports("avx512bf16")) {
+    if (avx512) {
         uint32_t a = 7, b, c = 0, d;
         __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
         const bool tiles = (d >> 22 & 1) && (d >> 24 & 1);  // amx-bf16, amx-tile
-        return tiles && may_use_tiles() ? AMX : AVX512_BF16;
+        return tiles && may_use_tiles() ? AMX : AVX512;
     }
-    if (avx512) return AVX512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return AVX2;
 #endif
     return PORTABLE;
@@ -718,36 +767,45 @@ void spread(int64_t count, int threads, const Work& work) {
 
 // Activations -----------------------------------------------------------------------
 
-std::vector<uint16_t> arrange_halves(const uint16_t* x, int64_t M, int64_t padded, int64_t K) {
-    std::vector<uint16_t> to(padded * K);
-    for (int64_t m = 0; m < M; m++)
-        for (int64_t c = 0; c < K / CHUNK; c++)
-            std::memcpy(to.data() + (c * padded + m) * CHUNK, x + m * K + c * CHUNK, 2 * CHUNK);
-    return to;
-}
+// Zeros on a cache line's edge: a load that crosses two lines costs twice.
+template <typename T>
+struct Lined {
+    T* data = nullptr;
 
-std::vector<uint16_t> arrange_tiles(const uint16_t* x, int64_t M, int64_t padded, int64_t K) {
-    std::vector<uint16_t> to(padded * K);
-    for (int64_t m = 0; m < M; m++)
-        for (int64_t c = 0; c < K / CHUNK; c++) {
-            uint16_t* tile = to.data() + (c * padded + m / 16 * 16) * CHUNK;
-            for (int64_t pair = 0; pair < 16; pair++)
-                std::memcpy(tile + pair * CHUNK + m % 16 * 2, x + m * K + c * CHUNK + 2 * pair, 4);
-        }
-    return to;
-}
+    void reserve(int64_t count) {
+        const size_t bytes = (size_t(count) * sizeof(T) + 63) / 64 * 64;
+        data = static_cast<T*>(std::aligned_alloc(64, bytes));
+        if (!data) throw std::bad_alloc();
+        std::memset(data, 0, bytes);
+    }
+    Lined() = default;
+    Lined(const Lined&) = delete;
+    Lined& operator=(const Lined&) = delete;
+    ~Lined() { std::free(data); }
+};
 
-std::vector<float> arrange_singles(const void* x, bool bf16, int64_t M, int64_t padded, int64_t K) {
-    std::vector<float> to(padded * K);
-    for (int64_t m = 0; m < M; m++)
-        for (int64_t c = 0; c < K / CHUNK; c++) {
-            float* chunk = to.data() + (c * padded + m) * CHUNK;
-            for (int w = 0; w < CHUNK; w++) {
-                const int64_t at = m * K + c * CHUNK + w;
-                chunk[place(w)] = bf16 ? widen(static_cast<const uint16_t*>(x)[at]) : static_cast<const float*>(x)[at];
+void arrange_tiles(const uint16_t* x, int64_t M, int64_t padded, int64_t K, Lined<uint16_t>& to) {
+    to.reserve(padded * K);
+    for (int64_t c = 0; c < K / CHUNK; c++)
+        for (int64_t m0 = 0; m0 < M; m0 += 16) {
+            uint16_t* tile = to.data + (c * padded + m0) * CHUNK;
+            for (int64_t m = 0; m < 16 && m0 + m < M; m++) {
+                const uint16_t* from = x + (m0 + m) * K + c * CHUNK;
+                for (int64_t pair = 0; pair < 16; pair++) std::memcpy(tile + pair * CHUNK + m * 2, from + 2 * pair, 4);
             }
         }
-    return to;
+}
+
+void arrange_singles(const void* x, bool bf16, int64_t M, int64_t padded, int64_t K, Lined<float>& to) {
+    to.reserve(padded * K);
+    for (int64_t m = 0; m < M; m++)
+        for (int64_t c = 0; c < K / CHUNK; c++) {
+            float* chunk = to.data + (c * padded + m) * CHUNK;
+            const int64_t at = m * K + c * CHUNK;
+            for (int w = 0; w < CHUNK; w++)
+                chunk[place(w)] =
+                    bf16 ? widen(static_cast<const uint16_t*>(x)[at + w]) : static_cast<const float*>(x)[at + w];
+        }
 }
 
 int64_t padded_rows(int64_t M) { return M <= 2 ? M : M <= 4 ? 4 : (M + 7) / 8 * 8; }
@@ -778,32 +836,30 @@ int flute_linear(const uint8_t* packed, const float* table, const uint16_t* scal
         for (int i = 0; i < 1 << bits; i++) values[i] = bf16 ? widen(narrow(table[i])) : table[i];
         Job job{packed, scales, values, x, bias, out, M, padded_rows(M), N, K, K / 8 * bits, K / group, group, bits,
                 bf16 != 0};
-        std::vector<uint16_t> halves;
-        std::vector<float> singles;
+        Lined<uint16_t> halves;
+        Lined<float> singles;
+        bool tiles = false;
         void (*rows)(const Job&, int64_t, int64_t) = rows_portable;
 #ifdef FLUTE_X86
-        if (bf16 && isa == AMX && M > 4) {
-            job.padded = (M + 15) / 16 * 16;
-            halves = arrange_tiles(static_cast<const uint16_t*>(x), M, job.padded, K);
+        if (bf16 && isa == AMX && M >= TILES_FROM) {
+            job.padded = M <= 16 ? 16 : M <= 32 ? 32 : (M + 63) / 64 * 64;
+            arrange_tiles(static_cast<const uint16_t*>(x), M, job.padded, K, halves);
+            job.x = halves.data;
+            tiles = true;
             rows = rows_amx_any;
-        } else if (bf16 && isa >= AVX512_BF16) {
-            if (M > 1) halves = arrange_halves(static_cast<const uint16_t*>(x), M, job.padded, K);
-            rows = rows_bf16_any;
         } else if (isa >= AVX512) {
-            rows = rows_fp32_any;
+            rows = rows_avx512;
         } else if (isa == AVX2) {
             rows = rows_avx2;
         }
-        if (bf16 && isa >= AVX512_BF16) {
-            if (!halves.empty()) job.x = halves.data();
-        } else
 #endif
-        {
-            singles = arrange_singles(x, bf16 != 0, M, job.padded, K);
-            job.x = singles.data();
+        if (!tiles) {
+            arrange_singles(x, bf16 != 0, M, job.padded, K, singles);
+            job.x = singles.data;
         }
         if (threads < 1 || M * N * K < (1 << 17)) threads = 1;
-        const int64_t piece = std::max<int64_t>(1, (N + 16 * 8 * threads - 1) / (16 * 8 * threads)) * 16;
+        const int64_t unit = tiles ? 64 : 16, pieces = unit * 8 * threads;
+        const int64_t piece = std::max<int64_t>(1, (N + pieces - 1) / pieces) * unit;
         spread((N + piece - 1) / piece, threads,
                [&](int64_t i) { rows(job, i * piece, std::min(N, (i + 1) * piece)); });
     } catch (const std::bad_alloc&) {

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .kernel import ISA, kernel
+from .kernel import ISA, TILES_FROM, kernel
 from .tensor import LUTTensor
 
 BACKENDS = ("auto", "kernel", "triton", "reference")
@@ -83,11 +83,8 @@ def which_path(device: str = "cpu", dtype: torch.dtype = torch.bfloat16, rows: i
     assert found is not None
     if rows >= EXPAND_FROM:
         return f"weights expanded by the kernel ({ISA[min(found.best_isa, 3)]}), multiplied by torch"
-    level = found.best_isa
-    if dtype != torch.bfloat16:
-        level = min(level, 3)
-    elif level == 5 and rows <= 4:
-        level = 4
+    tiles = dtype == torch.bfloat16 and rows >= TILES_FROM
+    level = found.best_isa if tiles else min(found.best_isa, 3)
     return f"kernel: {ISA[level]}"
 
 
