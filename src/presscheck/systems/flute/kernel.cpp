@@ -40,7 +40,7 @@
 namespace {
 
 enum Isa { PORTABLE = 1, AVX2 = 2, AVX512 = 3, AMX = 4 };
-constexpr int64_t TILES_FROM = 2;  // activations that are worth the tiles
+constexpr int64_t TILES_FROM = 3;  // activations that are worth the tiles
 constexpr int64_t CHUNK = 32;
 
 constexpr int block_chunks(int bits) { return bits == 4 ? 4 : bits == 2 ? 8 : 16; }
@@ -461,10 +461,26 @@ constexpr int TILE = 16, TILES = 4;  // tiles of sums at a time
 // Several tiles of sums take turns, since one product waits for the one before it: RB blocks of 16 rows
 // against T tiles of activations. Tile registers: 0 to 3 sums, 4 and 5 weights, 6 and 7 activations; their
 // names have to be literal.
-template <int BITS, int J>
+// Chunks J to LAST - 1 of one row.
+template <int BITS, int J, int LAST>
 ON_AMX INLINE void expand(const Halves& lanes, const Lines<BITS>& lines, uint16_t (*to)[TILE][CHUNK], int r) {
-    _mm512_store_si512(to[J][r], lanes.look_up(codes<BITS, J>(lines)));
-    if constexpr (J + 1 < block_chunks(BITS)) expand<BITS, J + 1>(lanes, lines, to, r);
+    _mm512_store_si512(to[0][r], lanes.look_up(codes<BITS, J>(lines)));
+    if constexpr (J + 1 < LAST) expand<BITS, J + 1, LAST>(lanes, lines, to + 1, r);
+}
+
+// The quarter `part` of a block's chunks; a block of 4 bits has only one, of 2 bits two.
+template <int BITS>
+ON_AMX INLINE void expand_step(const Halves& lanes, const uint8_t* from, int part, uint16_t (*to)[TILE][CHUNK], int r) {
+    for (int line = 0; line < block_bytes(BITS) && part == 0; line += 64)
+        _mm_prefetch((const char*)from + 4 * block_bytes(BITS) + line, _MM_HINT_T0);
+    const Lines<BITS> lines = load_block<BITS>(from);
+    if (BITS == 4 || part == 0) return expand<BITS, 0, 4>(lanes, lines, to, r);
+    if constexpr (BITS != 4)
+        if (part == 1) return expand<BITS, 4, 8>(lanes, lines, to, r);
+    if constexpr (BITS == 3) {
+        if (part == 2) return expand<BITS, 8, 12>(lanes, lines, to, r);
+        expand<BITS, 12, 16>(lanes, lines, to, r);
+    }
 }
 
 // weights: blocks of rows, `apart` numbers from each other.
@@ -529,10 +545,11 @@ ON_AMX INLINE void add_tiles(const float* scales, __m512 (*sums)[TILE], float (*
 
 template <int BITS, int RB>
 ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
-    constexpr int in_block = block_chunks(BITS), T = TILES / RB, rows_at_once = RB * TILE;
-    constexpr int64_t apart = in_block * TILE * CHUNK;
+    constexpr int in_block = block_chunks(BITS), in_step = 4, T = TILES / RB, rows_at_once = RB * TILE;
+    constexpr int64_t apart = in_step * TILE * CHUNK;
     const Halves lanes(job);
-    alignas(64) uint16_t weights[RB][in_block][TILE][CHUNK];
+    // While one is multiplied, the other is filled.
+    alignas(64) uint16_t weights[2][RB][in_step][TILE][CHUNK];
     alignas(64) float parts[TILES][TILE][TILE];
     __m512 sums[TILES][TILE];
     TileShapes before, shapes;
@@ -540,7 +557,7 @@ ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
     _tile_storeconfig(&before);
     _tile_loadconfig(&shapes);
     const int64_t together = std::min<int64_t>(job.group / CHUNK, 4), blocks = job.K / (in_block * CHUNK);
-    const int64_t chunks = job.K / CHUNK, stride = job.padded * CHUNK;
+    const int64_t chunks = job.K / CHUNK, stride = job.padded * CHUNK, steps = blocks * in_block / in_step;
     std::unique_ptr<float[]> scales(new float[rows_at_once * job.groups]);
     for (int64_t n = first; n < last; n += rows_at_once) {
         const uint8_t* rows[rows_at_once];
@@ -553,20 +570,21 @@ ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
         for (int64_t m0 = 0; m0 < job.padded; m0 += T * TILE) {
             const uint16_t* x = static_cast<const uint16_t*>(job.x) + m0 * CHUNK;
             std::memset(static_cast<void*>(sums), 0, sizeof sums);
-            for (int64_t b = 0; b < blocks; b++) {
-                for (int rb = 0; rb < RB; rb++)
-                    for (int r = 0; r < TILE; r++) {
-                        const uint8_t* from = rows[rb * TILE + r] + b * block_bytes(BITS);
-                        for (int line = 0; line < block_bytes(BITS); line += 64)
-                            _mm_prefetch((const char*)from + 4 * block_bytes(BITS) + line, _MM_HINT_T0);
-                        expand<BITS, 0>(lanes, load_block<BITS>(from), weights[rb], r);
+            for (int64_t step = -1; step < steps; step++) {
+                const int64_t next = step + 1, offset = next * in_step / in_block * block_bytes(BITS);
+                const int part = int(next % (in_block / in_step));
+                for (int j = 0; j < in_step; j++) {
+                    if (step >= 0) {
+                        if (j % together == 0) clear_tiles();
+                        multiply_tiles<RB>(&weights[step & 1][0][j][0][0], apart, x);
+                        x += stride;
+                        const int64_t group = (step * in_step + j) * CHUNK / job.group;
+                        if (j % together == together - 1)
+                            add_tiles<RB>(scales.get() + group * rows_at_once, sums, parts);
                     }
-                for (int j = 0; j < in_block; j++, x += stride) {
-                    if (j % together == 0) clear_tiles();
-                    multiply_tiles<RB>(&weights[0][j][0][0], apart, x);
-                    const int64_t group = (b * in_block + j) * CHUNK / job.group;
-                    if (j % together == together - 1)
-                        add_tiles<RB>(scales.get() + group * rows_at_once, sums, parts);
+                    if (next < steps)
+                        for (int r = j * rows_at_once / in_step; r < (j + 1) * rows_at_once / in_step; r++)
+                            expand_step<BITS>(lanes, rows[r] + offset, part, weights[next & 1][r / TILE], r % TILE);
                 }
             }
             for (int64_t c = blocks * in_block, u = 0; c < chunks; c++, u++, x += stride) {
@@ -575,10 +593,10 @@ ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
                         const uint8_t* unit = rows[rb * TILE + r] + blocks * block_bytes(BITS) + u * unit_bytes(BITS);
                         const __m512i at = unit_codes<BITS>(unit);
                         const __m512i w = BITS == 3 ? lanes.look_up(at, unit_high_bits(unit)) : lanes.look_up(at);
-                        _mm512_store_si512(weights[rb][0][r], w);
+                        _mm512_store_si512(weights[0][rb][0][r], w);
                     }
                 clear_tiles();
-                multiply_tiles<RB>(&weights[0][0][0][0], apart, x);
+                multiply_tiles<RB>(&weights[0][0][0][0][0], apart, x);
                 add_tiles<RB>(scales.get() + c * CHUNK / job.group * rows_at_once, sums, parts);
             }
             for (int t = 0; t < TILES; t++)

@@ -28,7 +28,7 @@ SOURCE = Path(__file__).with_name("kernel.cpp")
 FLAGS = ("-O2", "-std=c++17", "-shared", "-fPIC", "-pthread")
 VERSION = 1  # of the functions that kernel.cpp exports
 ISA = {1: "portable C++", 2: "AVX2", 3: "AVX-512", 4: "AVX-512 and AMX tiles"}
-TILES_FROM = 2  # activations, as in kernel.cpp
+TILES_FROM = 3  # activations, as in kernel.cpp
 
 
 class CannotCompile(RuntimeError):
