@@ -218,14 +218,15 @@ def test_learned_scales_lower_the_loss_and_leave_the_table():
         return nn.functional.cross_entropy(logits(model, ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()).item()
 
     flags = [parameter.requires_grad for parameter in model.parameters()]
-    with replace_linears(model, 2, 64):
-        plain = loss()
+    with replace_linears(model, 3, 64):
+        plain, first = loss(), model.model.layers[0].mlp.down_proj.lut
     losses: list[float] = []
-    lessons = [text[step * 5 % 32] for step in range(40)]
-    with learn_scales(model, lessons, 2, 64, lr=3e-3, losses=losses):
-        layer = model.model.layers[0].mlp.down_proj
-        assert loss() < 0.9 * plain and torch.equal(layer.table, nf(2))
-    assert len(losses) == 40
+    lessons = [text[step * 5 % 32] for step in range(60)]
+    with learn_scales(model, lessons, 3, 64, lr=1e-3, refresh=None, losses=losses):
+        lut = model.model.layers[0].mlp.down_proj.lut
+        assert loss() < 0.8 * plain and torch.equal(lut.table, nf(3))
+        assert torch.equal(lut.packed, first.packed) and not torch.equal(lut.scales, first.scales)
+    assert len(losses) == 60
     assert [parameter.requires_grad for parameter in model.parameters()] == flags
 
 
@@ -242,6 +243,20 @@ def test_the_gradient_of_a_scale_is_the_sum_over_its_group():
     (again @ dense.T).square().sum().backward()
     torch.testing.assert_close(learner.scales.grad, scales.grad)
     torch.testing.assert_close(x.grad, again.grad)
+
+
+def test_codes_follow_the_scales_as_often_as_asked():
+    from presscheck.systems.flute.learn import ScaleLearner
+
+    weight = torch.randn(4, 64)
+    for refresh, follows in ((1, True), (3, False), (None, False)):
+        learner = ScaleLearner(weight, None, nf(3), 32, refresh)
+        learner(torch.ones(1, 64))
+        before = learner.codes.clone()
+        learner.scales.data *= 2
+        learner(torch.ones(1, 64))
+        assert torch.equal(learner.codes, before) != follows
+        assert torch.equal(learner.packed().codes(), before) == (refresh is None)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import DynamicCache
 
 from .measures import Int4
 from .replace import Replacement, swap_linears
@@ -53,14 +54,14 @@ class Decoder:
     @torch.inference_mode()
     def restart(self) -> None:
         """Read the prompt anew."""
-        out = self.model(self.prompt, use_cache=True, logits_to_keep=1)
-        self.cache, self.token = out.past_key_values, out.logits[:, -1].argmax(-1, keepdim=True)
+        self.cache, self.token = DynamicCache(), self.prompt
+        self.step()
 
     @torch.inference_mode()
     def step(self) -> None:
         """The next token."""
-        out = self.model(self.token, past_key_values=self.cache, use_cache=True, logits_to_keep=1)
-        self.cache, self.token = out.past_key_values, out.logits[:, -1].argmax(-1, keepdim=True)
+        logits = self.model(self.token, cache=self.cache, logits_to_keep=1).logits
+        self.token = logits[:, -1].argmax(-1, keepdim=True)
 
 
 def seconds_a_token(decoders: dict[str, Decoder], tokens: int, blocks: int, seed: int) -> dict[str, list[float]]:

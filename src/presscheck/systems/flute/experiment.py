@@ -35,7 +35,8 @@ ROUNDS = {"smoke": 2, "quick": 5, "full": 6}
 WARMUP = {"smoke": 0, "quick": 0, "full": 0}
 GROUP = 64
 """Columns with one scale in the model, whose 576 columns are no multiple of 128."""
-LR = 3e-4
+LEARNED = {"nfl3": (1, 1e-4), "nfl3-codes-kept": (None, 3e-4)}
+"""Arm → steps after which codes are chosen anew, and the learning rate: the repository's, and ours."""
 PEERS = "presscheck.systems.flute.peers"
 
 
@@ -43,8 +44,8 @@ PEERS = "presscheck.systems.flute.peers"
 class Size:
     """How much is measured."""
 
-    shapes: tuple[tuple[int, int], ...]
-    """(N, K) of the products."""
+    shapes: dict[str, tuple[int, int]]
+    """Arm → (N, K) of its products."""
     rows: tuple[int, ...]
     """Activations."""
     iterations: int
@@ -65,17 +66,19 @@ class Size:
     tiny: bool = False
 
 
-SMOLLM = ((3072, 576), (576, 1536))
-SIZES = {
-    "smoke": Size(((64, 192),), (1, 4, 32), 2, 1 << 16, (64, 128), 2, 1, 1, 24, 1, 16, 2, tiny=True),
-    "quick": Size(
-        ((4096, 4096), *SMOLLM), (1, 4, 32), 20, 1300 << 20, (4096, 4096), 12, 2, 2, 256, 8, 384, 6
-    ),
-    "full": Size(
-        ((4096, 4096), (14336, 4096), (4096, 14336), (1024, 4096), *SMOLLM), (1, 2, 4, 8, 16, 32), 40,
-        1300 << 20, (4096, 4096), 24, 4, 6, 512, 48, 512, 12,
-    ),
+SHAPES = {
+    "square": (4096, 4096), "wide": (14336, 4096), "tall": (4096, 14336), "narrow": (1024, 4096),
+    "smollm-up": (3072, 576), "smollm-down": (576, 1536),
 }  # fmt: skip
+"""Those of Llama-3-8B, and those of SmolLM2 that are not square."""
+QUICK = {name: SHAPES[name] for name in ("square", "smollm-up", "smollm-down")}
+SIZES = {
+    "smoke": Size(
+        {"square": (64, 192), "wide": (96, 128)}, (1, 4, 32), 2, 1 << 16, (64, 128), 2, 1, 1, 24, 1, 16, 2, tiny=True
+    ),
+    "quick": Size(QUICK, (1, 4, 32), 20, 1300 << 20, (4096, 4096), 12, 2, 2, 256, 8, 384, 6),
+    "full": Size(SHAPES, (1, 2, 4, 8, 16, 32), 40, 1300 << 20, (4096, 4096), 24, 4, 6, 512, 48, 512, 12),
+}
 
 SCHEMES = {
     "nf4": ("nf", 4), "int4": ("affine", 4), "int4-table": ("int", 4), "fp4": ("fp4", 4), "kmeans4": ("kmeans", 4),
@@ -87,10 +90,10 @@ def arms(run: Run) -> dict[str, Arm]:
     """Products by shape, decoding, quality by scheme, and two peers."""
     size = SIZES[run.size]
     models = _Models(run, size)
-    found: dict[str, Arm] = {f"{N}x{K}": functools.partial(_products, size, N, K) for N, K in size.shapes}
+    found: dict[str, Arm] = {name: functools.partial(_products, size, name) for name in SHAPES}
     found["cached"] = functools.partial(_cached, size)
     found["decode"] = models.decode
-    for name in ("bf16", *SCHEMES, "nfl3"):
+    for name in ("bf16", *SCHEMES, *LEARNED):
         found[name] = functools.partial(models.quality, name)
     peer = {"N": size.peer[0], "K": size.peer[1], "iterations": size.iterations, "cold_bytes": size.cold_bytes}
     found["bitsandbytes"] = Peer("bitsandbytes", f"{PEERS}:bitsandbytes", peer)
@@ -105,15 +108,19 @@ def parameters(run: Run) -> dict[str, Any]:
     return {
         "one_activation": which_path(rows=1), "four": which_path(rows=4), "prefill": which_path(rows=256),
         "threads": torch.get_num_threads(), "last_level_cache": measures.last_level_cache(), "group": GROUP,
-        "learning_steps": SIZES[run.size].steps, "learning_rate": LR,
+        "shapes": {name: list(shape) for name, shape in SIZES[run.size].shapes.items()},
+        "learning_steps": SIZES[run.size].steps, "learned": {name: list(how) for name, how in LEARNED.items()},
     }  # fmt: skip
 
 
 # Products --------------------------------------------------------------------------
 
 
-def _products(size: Size, N: int, K: int, seed: int) -> Iterator[Reading]:
+def _products(size: Size, name: str, seed: int) -> Iterator[Reading]:
     """All contenders of one shape, on weights that no cache holds."""
+    if name not in size.shapes:
+        raise Unavailable("this shape is measured at the size `full` only")
+    N, K = size.shapes[name]
     found = kernel()
     if found is None:
         raise Unavailable("no kernel could be compiled here: see the warning")
@@ -200,8 +207,9 @@ class _Models:
         try:
             if name == "int4":
                 decoding.as_int4(model, GROUP, skip)
-            elif name == "nfl3":
-                learn_scales(model, self._lessons(), 3, GROUP, lr=LR, refresh=4, skip=skip, keep=False)
+            elif name in LEARNED:
+                refresh, lr = LEARNED[name]
+                learn_scales(model, self._lessons(), 3, GROUP, lr=lr, refresh=refresh, skip=skip, keep=False)
             elif name != "bf16":
                 table, bits = SCHEMES[name]
                 replace_linears(model, bits, GROUP, table, skip=skip, keep=False)

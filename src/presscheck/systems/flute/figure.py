@@ -39,8 +39,7 @@ def _middle(values: list[float]) -> float:
 
 
 def _speed(axis: Any, readings: dict[tuple[str, str], list[float]]) -> None:
-    shapes = sorted({arm for arm, metric in readings if metric == "limit_bf16"}, key=_weights)
-    shape = shapes[-1] if "4096x4096" not in shapes else "4096x4096"
+    shape = "square"
     rows = sorted(int(found[1]) for arm, metric in readings
                   if arm == shape and (found := re.fullmatch(r"speedup_bf16_m(\d+)", metric)))  # fmt: skip
 
@@ -58,13 +57,8 @@ def _speed(axis: Any, readings: dict[tuple[str, str], list[float]]) -> None:
     axis.set_xticks(rows, [str(M) for M in rows])
     axis.set_ylim(bottom=0)
     axis.set_xlabel("activations", fontsize=8)
-    axis.set_title(f"times bfloat16, {shape.replace('x', ' × ')}, cold", fontsize=9)
+    axis.set_title("speed, bfloat16 is 1; square weight, cold", fontsize=9)
     axis.legend(fontsize=7, frameon=False)
-
-
-def _weights(shape: str) -> int:
-    N, K = shape.split("x")
-    return int(N) * int(K)
 
 
 def _quality(axis: Any, readings: dict[tuple[str, str], list[float]]) -> None:

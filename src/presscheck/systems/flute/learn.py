@@ -2,6 +2,7 @@
 
 Reference: Guo et al., arXiv 2407.10960, section 4 and the repository's ``learn_scales``. W' = T[Q(W / s)] s with
 codes Q chosen anew as s moves; the gradient reaches s as a factor only. Next-token loss, Adam, small steps.
+Difference: codes may also stay as they were at first (``refresh=None``).
 
 Shapes: N rows, K columns, G groups of a row, B batch, T tokens.
 """
@@ -51,13 +52,13 @@ class ScaleLearner(nn.Module):
         bias: (N,) or None.
         table: (2^b,).
         group: Columns that share a scale.
-        refresh: Forward passes in training after which codes are chosen anew.
+        refresh: Forward passes after which codes are chosen anew for the scales as they are; None for never.
     """
 
     codes: Tensor
     table: Tensor
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, table: Tensor, group: int, refresh: int = 1) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, table: Tensor, group: int, refresh: int | None = 1) -> None:
         super().__init__()
         self.weight, self.bias, self.group, self.refresh = weight.detach(), bias, group, refresh
         self.scales = nn.Parameter(group_scales(weight, table, group).float())
@@ -66,17 +67,17 @@ class ScaleLearner(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., K) to (..., N)."""
-        if self._passes % self.refresh == 0:
+        if self._passes == 0 or (self.refresh is not None and self._passes % self.refresh == 0):
             self.codes = nearest_codes(self.weight, self.table, self.scales.detach())
         self._passes += 1
         out: Tensor = _ScaledLookup.apply(x, self.codes, self.table, self.scales)
         return out if self.bias is None else out + self.bias.to(out.dtype)
 
     def packed(self) -> LUTTensor:
-        """The weight with the scales as they are now, rounded to bfloat16, and codes chosen for them."""
+        """The weight with the scales as they are now, rounded to bfloat16, and codes chosen for them, or kept."""
         scales = self.scales.detach().to(torch.bfloat16)
         bits = self.table.numel().bit_length() - 1
-        codes = nearest_codes(self.weight, self.table, scales)
+        codes = self.codes if self.refresh is None else nearest_codes(self.weight, self.table, scales)
         return LUTTensor(pack(codes, bits), self.table.float(), scales, bits, self.group)
 
 
@@ -88,7 +89,7 @@ def learn_scales(
     table: str | Tensor = "nf",
     *,
     lr: float = 1e-4,
-    refresh: int = 1,
+    refresh: int | None = 1,
     skip: Iterable[str] = ("lm_head",),
     fuse: bool = True,
     keep: bool = True,
@@ -103,7 +104,8 @@ def learn_scales(
         group: Columns that share a scale.
         table: ``nf``, ``int``, ``fp4``, or 2^bits values.
         lr: Of Adam, in units of the weights.
-        refresh: Steps after which codes are chosen anew; 1 as in the paper, more is faster.
+        refresh: Steps after which codes are chosen anew for the scales as they are; 1 as in the paper. None
+            keeps the first codes to the end, so that what is learned is what is kept, and a step is faster.
         skip: As in ``replace_linears``.
         fuse: As in ``replace_linears``.
         keep: As in ``replace_linears``.
@@ -116,6 +118,8 @@ def learn_scales(
         ValueError: if a layer does not fit, there is no batch, or the loss is not finite. The model is left
             as it was then, and after any other exception.
     """
+    if refresh is not None and refresh < 1:
+        raise ValueError(f"refresh must be None or at least 1, got {refresh}: it counts steps")
     values = named(table, bits) if isinstance(table, str) else table.float()
     skip = [skip] if isinstance(skip, str) else list(skip)
     for name, layer in linear_layers(model, skip).items():
