@@ -5,9 +5,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from presscheck.systems.flute import LUTTensor, fp4, kmeans, lut_linear, nf, pack, packed_bytes, uniform, unpack
+from presscheck.systems.flute import (
+    LUTTensor,
+    fp4,
+    kmeans,
+    lut_linear,
+    nf,
+    pack,
+    packed_bytes,
+    uniform,
+    unpack,
+    which_path,
+)
 from presscheck.systems.flute import kernel as native
-from presscheck.systems.flute import which_path
 from presscheck.systems.flute.kernel import ISA
 from presscheck.systems.flute.tables import NF4, nf_by_formula
 
@@ -161,7 +171,12 @@ def test_expanding_gives_the_bits_of_the_definition(isa, bits):
     for N, K, group in SHAPES:
         weight = LUTTensor.quantize(torch.randn(N, K), nf(bits), group)
         for dtype in (torch.float32, torch.bfloat16):
-            assert torch.equal(KERNEL.expand(weight, dtype, isa), weight.dequantize(dtype)), (N, K, group, dtype)
+            assert torch.equal(KERNEL.expand(weight, dtype, isa), weight.dequantize(dtype)), (
+                N,
+                K,
+                group,
+                dtype,
+            )
 
 
 @needs_kernel

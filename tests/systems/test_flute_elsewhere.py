@@ -26,7 +26,9 @@ def test_it_keeps_the_contract():
 
 def test_a_compiler_that_fails_is_quoted(tmp_path):
     bad = tmp_path / "cc"
-    bad.write_text('#!/bin/sh\n[ "$1" = --version ] && exit 0\necho "kernel.cpp:1: no such thing" >&2; exit 1\n')
+    bad.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && exit 0\necho "kernel.cpp:1: no such thing" >&2; exit 1\n'
+    )
     bad.chmod(0o755)
     with pytest.raises(CannotCompile, match="no such thing"):
         compiled(tmp_path / "cache", str(bad))
@@ -65,7 +67,8 @@ def test_triton_computes_the_definition_in_its_interpreter():
         "        for dtype in (torch.float32, torch.bfloat16):\n"
         "            x = torch.randn(M, K).to(dtype)\n"
         "            a, b = (lut_linear(x, w, backend=name).float() for name in ('triton', 'reference'))\n"
-        "            print(bits, K, float((a - b).norm() / b.norm()) < (1e-5 if dtype == torch.float32 else 5e-3))\n"
+        "            bound = 1e-5 if dtype == torch.float32 else 5e-3\n"
+        "            print(bits, K, float((a - b).norm() / b.norm()) < bound)\n"
     )
     lines = run(code, TRITON_INTERPRET="1")
     assert len(lines) == 12 and all(line.endswith("True") for line in lines), lines

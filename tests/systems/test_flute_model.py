@@ -12,11 +12,11 @@ from presscheck.systems.flute import (
     LUTTensor,
     learn_scales,
     load_packed,
+    measures,
     nf,
     replace_linears,
     save_packed,
 )
-from presscheck.systems.flute import measures
 from presscheck.systems.flute.decoding import Decoder, as_int4, rounded
 from presscheck.systems.flute.measures import Int4
 from presscheck.systems.flute.replace import FusedPart
@@ -162,7 +162,9 @@ def test_casting_a_model_leaves_codes_table_and_scales_alone():
     layer = LUTLinear(LUTTensor.quantize(torch.randn(8, 64), nf(4), 32), torch.randn(8))
     before = layer.lut.dequantize()
     layer.to(torch.float16)
-    assert torch.equal(layer.lut.dequantize(), before) and layer(torch.ones(1, 64).half()).dtype == torch.float16
+    assert (
+        torch.equal(layer.lut.dequantize(), before) and layer(torch.ones(1, 64).half()).dtype == torch.float16
+    )
 
 
 def test_biases_and_tables_of_k_means_are_carried():
@@ -215,7 +217,9 @@ def test_learned_scales_lower_the_loss_and_leave_the_table():
     ids = torch.cat(text[:8])
 
     def loss():
-        return nn.functional.cross_entropy(logits(model, ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()).item()
+        return nn.functional.cross_entropy(
+            logits(model, ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()
+        ).item()
 
     flags = [parameter.requires_grad for parameter in model.parameters()]
     with replace_linears(model, 3, 64):
@@ -321,8 +325,8 @@ def test_a_small_working_set_is_flagged_as_cached(tmp_path):
 
 def test_contenders_take_turns_over_all_their_copies():
     log: list[str] = []
-    contenders = {name: measures.Contender(1, [lambda x, k=k, name=name: log.append(f"{name}{k}") for k in range(3)])
-                  for name in "ab"}  # fmt: skip
+    calls = {name: [lambda x, k=k, name=name: log.append(f"{name}{k}") for k in range(3)] for name in "ab"}
+    contenders = {name: measures.Contender(1, each) for name, each in calls.items()}
     seconds = measures.interleaved(contenders, torch.ones(1), 5, 0)
     assert [len(times) for times in seconds.values()] == [5, 5]
     assert [one for one in log if one[0] == "a"] == ["a0", "a1", "a2", "a0", "a1", "a2"]

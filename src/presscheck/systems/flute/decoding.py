@@ -1,4 +1,4 @@
-"""A model's speed and quality with packed weights: tokens a second, perplexity, and the error of single layers.
+"""A model's speed and quality with packed weights: tokens a second, and the errors of single layers.
 
 Shapes: B batch, T tokens, N rows, K columns.
 """
@@ -64,7 +64,9 @@ class Decoder:
         self.token = logits[:, -1].argmax(-1, keepdim=True)
 
 
-def seconds_a_token(decoders: dict[str, Decoder], tokens: int, blocks: int, seed: int) -> dict[str, list[float]]:
+def seconds_a_token(
+    decoders: dict[str, Decoder], tokens: int, blocks: int, seed: int
+) -> dict[str, list[float]]:
     """Median seconds of a token in each block of `tokens`; models take turns, in an order drawn anew.
 
     Each block begins with one token that is not counted, so that a model's own weights, not another's, are

@@ -1,6 +1,6 @@
 """FLUTE measured: products on cold weights, a model's decoding and perplexity, and what tables lose.
 
-An arm named by a shape holds all contenders of that shape, which take turns product by product: this machine's
+An arm named by a shape holds all contenders of that shape, which take turns product by product: a machine's
 speed drifts more between two arms than most contenders differ. Arms named by a scheme measure quality.
 """
 
@@ -74,14 +74,27 @@ SHAPES = {
 QUICK = {name: SHAPES[name] for name in ("square", "smollm-up", "smollm-down")}
 SIZES = {
     "smoke": Size(
-        {"square": (64, 192), "wide": (96, 128)}, (1, 4, 32), 2, 1 << 16, (64, 128), 2, 1, 1, 24, 1, 16, 2, tiny=True
+        {"square": (64, 192), "wide": (96, 128)},
+        (1, 4, 32),
+        2,
+        1 << 16,
+        (64, 128),
+        2,
+        1,
+        1,
+        24,
+        1,
+        16,
+        2,
+        tiny=True,
     ),
     "quick": Size(QUICK, (1, 4, 32), 20, 1300 << 20, (4096, 4096), 12, 2, 2, 256, 8, 384, 6),
     "full": Size(SHAPES, (1, 2, 4, 8, 16, 32), 40, 1300 << 20, (4096, 4096), 24, 4, 6, 512, 48, 512, 12),
 }
 
 SCHEMES = {
-    "nf4": ("nf", 4), "int4": ("affine", 4), "int4-table": ("int", 4), "fp4": ("fp4", 4), "kmeans4": ("kmeans", 4),
+    "nf4": ("nf", 4), "int4": ("affine", 4), "int4-table": ("int", 4), "fp4": ("fp4", 4),
+    "kmeans4": ("kmeans", 4),
     "nf3": ("nf", 3), "int3-table": ("int", 3), "kmeans3": ("kmeans", 3), "nf2": ("nf", 2),
 }  # fmt: skip
 
@@ -95,11 +108,18 @@ def arms(run: Run) -> dict[str, Arm]:
     found["decode"] = models.decode
     for name in ("bf16", *SCHEMES, *LEARNED):
         found[name] = functools.partial(models.quality, name)
-    peer = {"N": size.peer[0], "K": size.peer[1], "iterations": size.iterations, "cold_bytes": size.cold_bytes}
+    peer = {
+        "N": size.peer[0],
+        "K": size.peer[1],
+        "iterations": size.iterations,
+        "cold_bytes": size.cold_bytes,
+    }
     found["bitsandbytes"] = Peer("bitsandbytes", f"{PEERS}:bitsandbytes", peer)
     found["llama.cpp"] = Peer("llama-cpp", f"{PEERS}:llama_cpp", peer)
     if not size.tiny and run.model is None:
-        found["llama.cpp-decode"] = Peer("llama-cpp", f"{PEERS}:llama_cpp_decode", {"tokens": size.tokens * 2})
+        found["llama.cpp-decode"] = Peer(
+            "llama-cpp", f"{PEERS}:llama_cpp_decode", {"tokens": size.tokens * 2}
+        )
     return found
 
 
@@ -109,7 +129,8 @@ def parameters(run: Run) -> dict[str, Any]:
         "one_activation": which_path(rows=1), "four": which_path(rows=4), "prefill": which_path(rows=256),
         "threads": torch.get_num_threads(), "last_level_cache": measures.last_level_cache(), "group": GROUP,
         "shapes": {name: list(shape) for name, shape in SIZES[run.size].shapes.items()},
-        "learning_steps": SIZES[run.size].steps, "learned": {name: list(how) for name, how in LEARNED.items()},
+        "learning_steps": SIZES[run.size].steps,
+        "learned": {name: list(how) for name, how in LEARNED.items()},
     }  # fmt: skip
 
 
@@ -157,7 +178,11 @@ def _compared(
     yield f"speedup_w4_w3_m{M}", measures.ratio(seconds["w4"], seconds["w3"]), "1"
     yield f"bandwidth_share_m{M}", measures.ratio(seconds["probe"], seconds["w4"]), "1"
     if M == 1:
-        yield "probe_bandwidth", contenders["probe"].nbytes / statistics.median(seconds["probe"]) / 1e9, "GB/s"
+        yield (
+            "probe_bandwidth",
+            contenders["probe"].nbytes / statistics.median(seconds["probe"]) / 1e9,
+            "GB/s",
+        )
         yield "limit_bf16", contenders["bf16"].nbytes / contenders["w4"].nbytes, "1"
 
 
@@ -169,7 +194,7 @@ def _same(ours: Tensor, theirs: Tensor) -> None:
 
 
 def _cached(size: Size, seed: int) -> Iterator[Reading]:
-    """The same product again and again on one weight of at most 2 MB: what a careless benchmark would tell."""
+    """One weight of at most 2 MB again and again: what a careless benchmark would tell."""
     found = kernel()
     if found is None:
         raise Unavailable("no kernel could be compiled here: see the warning")
@@ -244,9 +269,7 @@ class _Models:
         layers = _encoder_layers(self.size.sentences, seed, self.size.tiny)
         if name in SCHEMES and layers is not None:
             scheme, bits = SCHEMES[name]
-            weight, output = decoding.layer_errors(
-                layers, lambda w: decoding.rounded(w, scheme, bits, GROUP)
-            )
+            weight, output = decoding.layer_errors(layers, lambda w: decoding.rounded(w, scheme, bits, GROUP))
             yield "weight_error", weight, "1"
             yield "output_error", output, "1"
 
@@ -262,7 +285,9 @@ class _Models:
             yield f"{name}_linear_bytes", decoding.linear_bytes(decoders[name].model), "B"
             if name != "bf16":
                 yield f"speedup_{name}", measures.ratio(seconds["bf16"], times), "1"
-                share = decoding.linear_bytes(decoders[name].model) / decoding.linear_bytes(decoders["bf16"].model)
+                share = decoding.linear_bytes(decoders[name].model) / decoding.linear_bytes(
+                    decoders["bf16"].model
+                )
                 yield f"bytes_share_{name}", share, "1"
         yield "speedup_nf4_over_int4", measures.ratio(seconds["int4"], seconds["nf4"]), "1"
 
@@ -275,10 +300,12 @@ def _prose(tokenizer: Any) -> Tensor:
 
 @functools.lru_cache(maxsize=1)
 def _encoder_layers(sentences: int, seed: int, tiny: bool) -> list[tuple[Tensor, Tensor]] | None:
-    """Weights that were never rounded, and their inputs: of all-MiniLM-L6-v2; None where it is not installed."""
+    """Weights of all-MiniLM-L6-v2, never rounded, and their inputs; None where it is not installed."""
     if tiny:
         draw = torch.Generator().manual_seed(seed)
-        return [(torch.randn(32, 128, generator=draw), torch.randn(16, 128, generator=draw)) for _ in range(2)]
+        return [
+            (torch.randn(32, 128, generator=draw), torch.randn(16, 128, generator=draw)) for _ in range(2)
+        ]
     found = _encoder()
     if found is None:
         return None
@@ -286,7 +313,9 @@ def _encoder_layers(sentences: int, seed: int, tiny: bool) -> list[tuple[Tensor,
     chosen = random.Random(seed).sample(language.prose().split("\n\n"), sentences)
     tokens = tokenizer(chosen, padding=False, truncation=True, max_length=64)
     ids = [torch.tensor([one]) for one in tokens["input_ids"]]
-    names = [name for name, layer in model.named_modules() if type(layer) is torch.nn.Linear and ".layer." in name]
+    names = [
+        name for name, layer in model.named_modules() if type(layer) is torch.nn.Linear and ".layer." in name
+    ]
     runs = [decoding.layer_inputs(model, functools.partial(model, one), names) for one in ids]
     return [(each[0][0], torch.cat([x for _, x in each])) for each in zip(*runs, strict=True)]
 

@@ -48,7 +48,11 @@ def _speed(axis: Any, readings: dict[tuple[str, str], list[float]]) -> None:
                                                readings[shape, f"{name}_seconds_m{M}"], strict=True)])
                 for M in rows]  # fmt: skip
 
-    for name, label, color in (("w4", "4 bits", CYAN), ("w3", "3 bits", MAGENTA), ("int4", "torch int4", FAINT)):
+    for name, label, color in (
+        ("w4", "4 bits", CYAN),
+        ("w3", "3 bits", MAGENTA),
+        ("int4", "torch int4", FAINT),
+    ):
         axis.plot(rows, over(name), "o-", color=color, label=label, markersize=4, linewidth=1.2)
     limit = _middle(readings[shape, "limit_bf16"])
     axis.axhline(limit, color=INK, linewidth=0.8, linestyle=":", label=f"bytes of bf16 / 4 bits: {limit:.2f}")

@@ -1,6 +1,6 @@
-"""Compiles ``kernel.cpp`` on first use and calls it.
+"""Compiles ``native/kernel.cpp`` on first use and calls it.
 
-The object lies in the user's cache folder under a hash of the source, the compiler's version, the
+The object lies in the user's cache folder under a hash of the sources, the compiler's version, the
 flags and the processor's features. It is moved there whole, so two processes may compile at once.
 Where there is no compiler, or it fails, one warning says so and torch computes the products.
 """
@@ -24,7 +24,8 @@ from torch import Tensor
 
 from .tensor import LUTTensor
 
-SOURCE = Path(__file__).with_name("kernel.cpp")
+SOURCES = Path(__file__).with_name("native")
+SOURCE = SOURCES / "kernel.cpp"
 FLAGS = ("-O2", "-std=c++17", "-shared", "-fPIC", "-pthread")
 VERSION = 1  # of the functions that kernel.cpp exports
 ISA = {1: "portable C++", 2: "AVX2", 3: "AVX-512", 4: "AVX-512 and AMX tiles"}
@@ -66,8 +67,10 @@ class Kernel:
         """The instruction set that this machine runs."""
         return ISA[self.best_isa]
 
-    def linear(self, x: Tensor, weight: LUTTensor, bias: Tensor | None = None, isa: int | None = None) -> Tensor:
-        """x times the weight, transposed, plus the bias; sums in float32.
+    def linear(
+        self, x: Tensor, weight: LUTTensor, bias: Tensor | None = None, isa: int | None = None
+    ) -> Tensor:
+        """X times the weight, transposed, plus the bias; sums in float32.
 
         Args:
             x: (M, K) float32 or bfloat16.
@@ -142,7 +145,9 @@ def kernel() -> Kernel | None:
     try:
         return compiled()
     except CannotCompile as error:
-        warnings.warn(f"{error}; products with packed weights are computed by torch, far slower", RuntimeWarning, 3)
+        warnings.warn(
+            f"{error}; products with packed weights are computed by torch, far slower", RuntimeWarning, 3
+        )
         return None
 
 
@@ -159,7 +164,8 @@ def compiled(folder: Path | None = None, compiler: str | None = None) -> Kernel:
     compiler = _compiler(compiler)
     folder = folder or platformdirs.user_cache_path("presscheck") / "kernels"
     key = hashlib.sha256()
-    for part in (SOURCE.read_bytes(), _version_of(compiler), " ".join(FLAGS).encode(), _processor().encode()):
+    sources = b"".join(path.read_bytes() for path in sorted(SOURCES.glob("*.[ch]*")))
+    for part in (sources, _version_of(compiler), " ".join(FLAGS).encode(), _processor().encode()):
         key.update(len(part).to_bytes(8, "big") + part)
     path = folder / f"flute-{key.hexdigest()[:24]}.so"
     try:
@@ -175,7 +181,9 @@ def compiled(folder: Path | None = None, compiler: str | None = None) -> Kernel:
             part_path.replace(path)
         return Kernel(path)
     except (OSError, AttributeError) as error:
-        raise CannotCompile(f"cannot keep the compiled kernel in {folder}, or load it from there: {error}") from error
+        raise CannotCompile(
+            f"cannot keep the compiled kernel in {folder}, or load it from there: {error}"
+        ) from error
 
 
 def _whole(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """NFL: the scales of packed weights learned on text, the table and the rule for codes as they are.
 
-Reference: Guo et al., arXiv 2407.10960, section 4 and the repository's ``learn_scales``. W' = T[Q(W / s)] s with
-codes Q chosen anew as s moves; the gradient reaches s as a factor only. Next-token loss, Adam, small steps.
+Reference: Guo et al., arXiv 2407.10960, section 4 and the repository's ``learn_scales``. W' = T[Q(W / s)] s
+with codes Q chosen anew as s moves; the gradient reaches s as a factor only. Next-token loss, Adam.
 Difference: codes may also stay as they were at first (``refresh=None``).
 
 Shapes: N rows, K columns, G groups of a row, B batch, T tokens.
@@ -58,7 +58,9 @@ class ScaleLearner(nn.Module):
     codes: Tensor
     table: Tensor
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, table: Tensor, group: int, refresh: int | None = 1) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, table: Tensor, group: int, refresh: int | None = 1
+    ) -> None:
         super().__init__()
         self.weight, self.bias, self.group, self.refresh = weight.detach(), bias, group, refresh
         self.scales = nn.Parameter(group_scales(weight, table, group).float())
@@ -74,7 +76,7 @@ class ScaleLearner(nn.Module):
         return out if self.bias is None else out + self.bias.to(out.dtype)
 
     def packed(self) -> LUTTensor:
-        """The weight with the scales as they are now, rounded to bfloat16, and codes chosen for them, or kept."""
+        """The weight with the scales as they are now, in bfloat16, and codes chosen for them, or kept."""
         scales = self.scales.detach().to(torch.bfloat16)
         bits = self.table.numel().bit_length() - 1
         codes = self.codes if self.refresh is None else nearest_codes(self.weight, self.table, scales)
@@ -148,7 +150,11 @@ def learn_scales(
 
 
 def _train(
-    model: nn.Module, learners: dict[str, ScaleLearner], batches: Iterable[Tensor], lr: float, losses: list[float] | None
+    model: nn.Module,
+    learners: dict[str, ScaleLearner],
+    batches: Iterable[Tensor],
+    lr: float,
+    losses: list[float] | None,
 ) -> None:
     optimiser = torch.optim.Adam([learner.scales for learner in learners.values()], lr=lr)
     steps = 0

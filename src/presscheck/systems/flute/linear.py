@@ -24,7 +24,7 @@ from .tensor import LUTTensor
 BACKENDS = ("auto", "kernel", "triton", "reference")
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 EXPAND_FROM = 64
-"""Activations from which a weight is expanded panel by panel for torch's own product: prefill, not decoding."""
+"""Activations from which a weight is expanded, panel by panel, for torch's own product."""
 PANEL = 1 << 20
 """Weights of such a panel."""
 
@@ -32,7 +32,7 @@ PANEL = 1 << 20
 def lut_linear(
     x: Tensor, weight: LUTTensor, bias: Tensor | None = None, *, backend: str = "auto", isa: int | None = None
 ) -> Tensor:
-    """x W^T + bias for a packed weight.
+    """X W^T + bias for a packed weight.
 
     Products of a group are summed in float32 and scaled then. With bfloat16 activations the table is rounded
     to bfloat16; float16 ones are computed in float32. From 64 activations on, the weight is expanded into the
@@ -62,7 +62,9 @@ def lut_linear(
         raise ValueError(f"activations are on {x.device}, the weight is on {weight.device}")
     run = _run_of(backend, x.device.type)
     if torch.compiler.is_compiling() and backend == "auto" and isa is None:
-        out = _operator()(x.reshape(-1, K), weight.packed, weight.table, weight.scales, bias, weight.bits, weight.group)
+        out = _operator()(
+            x.reshape(-1, K), weight.packed, weight.table, weight.scales, bias, weight.bits, weight.group
+        )
         return out.view(*x.shape[:-1], N)
     flat = x.reshape(-1, K)
     if torch.is_grad_enabled() and (x.requires_grad or (bias is not None and bias.requires_grad)):
@@ -111,7 +113,9 @@ def _run_of(backend: str, device: str) -> Runner:
 def _has_triton() -> bool:
     if importlib.util.find_spec("triton") is not None:
         return True
-    warnings.warn("triton is not installed: products with packed weights expand them each time", RuntimeWarning, 4)
+    warnings.warn(
+        "triton is not installed: products with packed weights expand them each time", RuntimeWarning, 4
+    )
     return False
 
 
@@ -233,8 +237,8 @@ class LUTLinear(nn.Module):
     def extra_repr(self) -> str:
         """What ``print(model)`` shows of it."""
         return (
-            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}, "
-            f"bits={self.bits}, group={self.group}"
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}, bits={self.bits}, group={self.group}"
         )
 
     def _apply(self, fn: Any, recurse: bool = True) -> LUTLinear:

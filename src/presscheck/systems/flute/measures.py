@@ -1,7 +1,7 @@
 """Products on weights that no cache holds, contenders taking turns.
 
-A product with one activation takes as long as its weight takes to read, so a weight that stayed in the cache
-would tell of another machine. Here each contender has many copies of its weight and goes round them; before one
+A product with one activation takes as long as its weight takes to read, so one that stayed in the cache would
+tell of another machine. Here each contender has many copies of its weight and goes round them; before one
 comes back, all others have been read. Shapes: M activations, N rows, K columns.
 """
 
@@ -71,7 +71,7 @@ def ours(weight: LUTTensor, copies: int) -> Contender:
 
 
 def dense(weight: Tensor, copies: int) -> Contender:
-    """torch's own, in the weight's dtype."""
+    """Torch's own, in the weight's dtype."""
     made = [weight.clone() for _ in range(copies)]
     return Contender(weight.nbytes, [lambda x, one=one: torch.nn.functional.linear(x, one) for one in made])
 
@@ -128,7 +128,9 @@ def probe(kernel: Kernel, nbytes: int, copies: int) -> Contender:
     return Contender(nbytes, [lambda _, one=one: kernel.read(one) for one in made])
 
 
-def interleaved(contenders: dict[str, Contender], x: Tensor, iterations: int, seed: int) -> dict[str, list[float]]:
+def interleaved(
+    contenders: dict[str, Contender], x: Tensor, iterations: int, seed: int
+) -> dict[str, list[float]]:
     """Seconds of each contender in each iteration; their order is drawn anew every time.
 
     Collection of garbage is held off, and a first iteration is not counted.

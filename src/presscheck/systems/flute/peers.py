@@ -1,4 +1,4 @@
-"""Arms that run in the environments of bitsandbytes and llama.cpp, our product beside theirs in one process."""
+"""Arms that run in the environments of bitsandbytes and llama.cpp, our product beside theirs."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ def bitsandbytes(seed: int, *, N: int, K: int, iterations: int, cold_bytes: int)
     nbytes = packed.nbytes + state.absmax.nbytes
     copies = copies_for(cold_bytes, nbytes + mine.nbytes)
     matmul: Any = importlib.import_module("bitsandbytes").matmul_4bit
+    made = [packed.clone() for _ in range(copies)]
     calls: list[Callable[[Tensor], Any]] = [
-        lambda x, one=packed.clone(): matmul(x, one, quant_state=state) for _ in range(copies)
+        lambda x, one=one: matmul(x, one, quant_state=state) for one in made
     ]
     with torch.inference_mode():
         yield from _timed(seed, K, iterations, ours(mine, copies), Contender(nbytes, calls))
@@ -156,7 +157,7 @@ class _Product:
 
 
 def llama_cpp(seed: int, *, N: int, K: int, iterations: int, cold_bytes: int) -> Rows:
-    """ggml's product with an IQ4_NL weight and ours with the same values, 32 columns a scale, cold.
+    """Ggml's product with an IQ4_NL weight and ours with the same values, 32 columns a scale, cold.
 
     IQ4_NL is a table of 16 as well, of 8-bit values; llama.cpp rounds the activations to 8 bits for it.
 
@@ -172,12 +173,14 @@ def llama_cpp(seed: int, *, N: int, K: int, iterations: int, cold_bytes: int) ->
     codes = torch.cat([blocks[:, :, 2:] & 15, blocks[:, :, 2:] >> 4], 2).flatten(1)
     mine = LUTTensor.from_codes(codes, torch.tensor(IQ4_NL_VALUES) / 127, scales)
     copies = copies_for(cold_bytes, data.nbytes + mine.nbytes)
-    theirs = Contender(data.nbytes, [_Product(ggml, data, N, K, torch.get_num_threads()) for _ in range(copies)])
+    theirs = Contender(
+        data.nbytes, [_Product(ggml, data, N, K, torch.get_num_threads()) for _ in range(copies)]
+    )
     yield from _timed(seed, K, iterations, ours(mine, copies), theirs)
 
 
 def llama_cpp_decode(seed: int, *, tokens: int) -> Rows:
-    """Decoding of the packaged SmolLM2 file by llama.cpp: 4 bits, 32 columns a scale, affine; the head in 6 bits.
+    """Decoding of the packaged SmolLM2 file by llama.cpp: 4 bits, affine, 32 columns a scale.
 
     Yields:
         ``tokens_per_s``, as llama.cpp counts them itself.

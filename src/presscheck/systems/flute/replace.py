@@ -22,7 +22,7 @@ from .tensor import LUTTensor, check_shape
 
 FUSED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 FUSABLE = ("llama", "mistral", "qwen2", "qwen3", "granite", "olmo2", "gemma", "gemma2")
-"""``model_type`` of decoders whose code calls the layers of a row of ``FUSED`` with one and the same tensor."""
+"""``model_type`` of decoders whose code calls the layers of a row of ``FUSED`` with one tensor."""
 FORMAT = "presscheck-flute-1"
 
 Make = Callable[[str, Tensor, "Tensor | None"], nn.Module]
@@ -69,7 +69,9 @@ class FusedPart(nn.Module):
 class Replacement:
     """What took the place of a model's linear layers. Leaving a ``with`` block puts them back."""
 
-    def __init__(self, model: nn.Module, replaced: dict[str, nn.Linear], new: dict[str, nn.Module], keep: bool):
+    def __init__(
+        self, model: nn.Module, replaced: dict[str, nn.Linear], new: dict[str, nn.Module], keep: bool
+    ):
         self._model, self._new, self._kept = model, new, keep
         self._old: dict[str, nn.Linear] | None = replaced if keep else None
         self.layers = {name: (layer.out_features, layer.in_features) for name, layer in replaced.items()}
@@ -80,7 +82,9 @@ class Replacement:
     @property
     def nbytes(self) -> int:
         """Bytes of all that took their place, biases left out."""
-        parts = [part for layer in self._new.values() for part in layer.modules() if isinstance(part, LUTLinear)]
+        parts = [
+            part for layer in self._new.values() for part in layer.modules() if isinstance(part, LUTLinear)
+        ]
         return sum(part.lut.nbytes for part in parts)
 
     def restore(self) -> None:
@@ -130,7 +134,7 @@ def replace_linears(
         bits: 2, 3 or 4.
         group: Columns that share a scale.
         table: ``nf``, ``int``, ``fp4``, ``kmeans`` (a table for each product), or 2^bits values.
-        skip: Names of layers to leave, with ``*``: whole (``model.layers.0.*``) or the last part (``lm_head``).
+        skip: Names of layers to leave, whole (``model.layers.0.*``) or their last part (``lm_head``).
         fuse: Whether query, key and value, and gate and up, become one product where the model allows it.
         keep: Whether the old layers are kept, to be put back; else their memory is freed.
 
@@ -203,7 +207,7 @@ def linear_layers(model: nn.Module, skip: Iterable[str] = ("lm_head",)) -> dict[
         if isinstance(layer, (LUTLinear, FusedPart)):
             raise ValueError(f"{_title(model)}: {name} has a packed weight already: restore it first")
         if isinstance(layer, nn.MultiheadAttention):
-            raise ValueError(f"{_title(model)}: {name} is nn.MultiheadAttention, which reads its weights past "
+            raise ValueError(f"{_title(model)}: {name} is nn.MultiheadAttention, which reads weights past "
                              "its layers; name it and its parts in `skip`")  # fmt: skip
         if type(layer) is nn.Linear:
             found[name] = layer
@@ -267,7 +271,7 @@ def load_packed(model: nn.Module, path: str | Path, *, fuse: bool = True, keep: 
             if about.get("format") != FORMAT:
                 raise ValueError(f"{path} holds no packed weights of this format ({FORMAT})")
             widths: dict[str, list[int]] = json.loads(about["layers"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118: it is no dict
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no file of packed weights: {error}") from error
     linears = {name: layer for name, layer in model.named_modules() if type(layer) is nn.Linear}
@@ -276,7 +280,9 @@ def load_packed(model: nn.Module, path: str | Path, *, fuse: bool = True, keep: 
         if name not in linears:
             raise ValueError(f"{_title(model)} has no linear layer {name}, which {path} has weights for")
         try:
-            lut = LUTTensor(*(tensors[f"{name}.{part}"] for part in ("packed", "table", "scales")), bits, group)
+            lut = LUTTensor(
+                *(tensors[f"{name}.{part}"] for part in ("packed", "table", "scales")), bits, group
+            )
         except KeyError as error:
             raise ValueError(f"{path} lacks {error.args[0]}") from error
         if lut.shape != tuple(linears[name].weight.shape):
@@ -286,10 +292,16 @@ def load_packed(model: nn.Module, path: str | Path, *, fuse: bool = True, keep: 
 
 
 def install(
-    model: nn.Module, weights: dict[str, tuple[LUTTensor, Tensor | None]], *, fuse: bool = True, keep: bool = True
+    model: nn.Module,
+    weights: dict[str, tuple[LUTTensor, Tensor | None]],
+    *,
+    fuse: bool = True,
+    keep: bool = True,
 ) -> Replacement:
     """Put packed weights that are there already in place of the layers of those names."""
-    layers = {name: layer for name, layer in model.named_modules() if name in weights and type(layer) is nn.Linear}
+    layers = {
+        name: layer for name, layer in model.named_modules() if name in weights and type(layer) is nn.Linear
+    }
     new: dict[str, nn.Module] = {}
     for names in _products(model, layers, fuse):
         parts = [weights[name] for name in names]

@@ -85,7 +85,9 @@ def kmeans(weight: Tensor, bits: int, group: int, *, iterations: int = 50, bins:
     """
     check_bits(bits)
     if weight.dim() != 2 or group < 1 or weight.shape[1] % group:
-        raise ValueError(f"a weight of {tuple(weight.shape)} is no (N, K) with K a multiple of the group {group}")
+        raise ValueError(
+            f"a weight of {tuple(weight.shape)} is no (N, K) with K a multiple of the group {group}"
+        )
     groups = weight.detach().float().reshape(-1, group)
     largest = groups.abs().amax(1, keepdim=True)
     if not largest.any():
@@ -123,4 +125,6 @@ def named(name: str, bits: int) -> Tensor:
         if bits != 4:
             raise ValueError(f"fp4 is a table of 4 bits, got bits={bits}")
         return fp4()
-    raise ValueError(f"no table called {name!r}: need 'nf', 'int', 'fp4', 'kmeans', or a tensor of 2^bits values")
+    raise ValueError(
+        f"no table called {name!r}: need 'nf', 'int', 'fp4', 'kmeans', or a tensor of 2^bits values"
+    )

@@ -1,8 +1,8 @@
 """Weights as codes into a table, packed in the order in which the kernels read them.
 
-Reference: Guo et al., arXiv 2407.10960, section 3. Format: W[n, k] = T[Q[n, k]] * s[n, k // g], with codes Q of
-b bits, a table T of 2^b values and one scale for g columns of a row. The order is that of ``kernel.cpp``, whose
-head describes it; it holds a row's codes in exactly b K / 8 bytes.
+Reference: Guo et al., arXiv 2407.10960, section 3. Format: W[n, k] = T[Q[n, k]] * s[n, k // g], with codes Q
+of b bits, a table T of 2^b values and one scale for g columns of a row. ``native/codes.h`` describes the
+order; it holds a row's codes in exactly b K / 8 bytes.
 
 Shapes: N rows (outputs), K columns (inputs), b bits, g columns of a group, G = K / g groups.
 """
@@ -32,7 +32,9 @@ def check_shape(N: int, K: int, bits: int, group: int) -> None:
     """
     check_bits(bits)
     if group not in GROUPS:
-        raise ValueError(f"group must be one of {GROUPS}, got {group!r}: it is the number of columns with one scale")
+        raise ValueError(
+            f"group must be one of {GROUPS}, got {group!r}: it is the number of columns with one scale"
+        )
     if N < 1 or K < 1 or K % group:
         fits = [g for g in GROUPS if K > 0 and K % g == 0]
         hint = f"; groups that fit: {fits}" if fits else ": need a multiple of 32"
@@ -114,7 +116,9 @@ def pack(codes: Tensor, bits: int) -> Tensor:
     """
     check_bits(bits)
     if codes.dim() != 2 or codes.shape[1] % CHUNK or codes.is_floating_point():
-        raise ValueError(f"codes must be integers of (N, K), K a multiple of 32, got {codes.dtype} {tuple(codes.shape)}")
+        raise ValueError(
+            f"codes must be integers of (N, K), K a multiple of 32, got {codes.dtype} {tuple(codes.shape)}"
+        )
     if codes.numel() and not codes.is_meta and (codes.min() < 0 or codes.max() >= 1 << bits):
         raise ValueError(
             f"a code of {bits} bits lies between 0 and {(1 << bits) - 1}, got {codes.min()} to {codes.max()}"
@@ -140,7 +144,9 @@ def unpack(packed: Tensor, bits: int) -> Tensor:
     """
     check_bits(bits)
     if packed.dim() != 2 or packed.dtype != torch.uint8 or packed.shape[1] % (4 * bits):
-        raise ValueError(f"packed codes must be uint8 (N, bits K / 8), got {packed.dtype} {tuple(packed.shape)}")
+        raise ValueError(
+            f"packed codes must be uint8 (N, bits K / 8), got {packed.dtype} {tuple(packed.shape)}"
+        )
     K = packed.shape[1] * 8 // bits
     blocks = K // BLOCK[bits]
     cut = blocks * BLOCK[bits] * bits // 8
@@ -210,7 +216,7 @@ class LUTTensor:
             group: Columns that share a scale: 32, 64, 128 or 256.
 
         Raises:
-            ValueError: if K is no multiple of the group, the table has another size, or a weight is not finite.
+            ValueError: if K does not divide into groups, the table has another size, or a weight is not finite.
             TypeError: if the weight is no matrix of floats.
         """
         N, K, bits, table = _checked(weight, table, group)
@@ -240,7 +246,9 @@ class LUTTensor:
         """
         bits = _bits_of(table)
         if codes.dim() != 2 or scales.dim() != 2 or scales.shape[1] < 1 or codes.shape[1] % scales.shape[1]:
-            raise ValueError(f"scales {tuple(scales.shape)} do not divide codes {tuple(codes.shape)} into groups")
+            raise ValueError(
+                f"scales {tuple(scales.shape)} do not divide codes {tuple(codes.shape)} into groups"
+            )
         group = codes.shape[1] // scales.shape[1]
         check_shape(*codes.shape, bits, group)
         _check_table(table, bits)
@@ -329,7 +337,9 @@ def _bits_of(table: Tensor) -> int:
 
 def _check_table(table: Tensor, bits: int) -> None:
     if table.shape != (1 << bits,) or not table.is_floating_point():
-        raise ValueError(f"a table of {bits} bits has {1 << bits} floats, got {table.dtype} {tuple(table.shape)}")
+        raise ValueError(
+            f"a table of {bits} bits has {1 << bits} floats, got {table.dtype} {tuple(table.shape)}"
+        )
     if not table.is_meta and (not table.isfinite().all() or not table.any()):
         raise ValueError("a table's values must be finite, and not all zero")
 

@@ -21,7 +21,10 @@ from .tensor import BLOCK, LUTTensor
 @triton.jit
 def _words(words: Any, rows: Any, valid: Any, row_words: Any, at: Any) -> Any:
     """(rows, lanes) words of 16 bits, as integers."""
-    return tl.load(words + rows[:, None] * row_words + at[None, :], mask=valid[:, None], other=0).to(tl.int32) & 0xFFFF
+    return (
+        tl.load(words + rows[:, None] * row_words + at[None, :], mask=valid[:, None], other=0).to(tl.int32)
+        & 0xFFFF
+    )
 
 
 @triton.jit
@@ -53,7 +56,9 @@ def _product(
         else:
             unit = whole // IN_BLOCK * BLOCK_WORDS + (chunk - whole) * 2 * BITS
             if BITS == 4:
-                codes = (_words(words, n, in_n, row_words, unit + lane % 8) >> (4 * (lane // 8))[None, :]) & 15
+                codes = (
+                    _words(words, n, in_n, row_words, unit + lane % 8) >> (4 * (lane // 8))[None, :]
+                ) & 15
             else:
                 codes = (_words(words, n, in_n, row_words, unit + lane % 4) >> (2 * (lane // 4))[None, :]) & 3
                 if BITS == 3:
@@ -67,14 +72,16 @@ def _product(
             x = x.to(tl.float32)
         part += tl.dot(x, tl.trans(values), input_precision="ieee")
         if (chunk + 1) * 32 % GROUP == 0:
-            scale = tl.load(scales + n * (K // GROUP) + chunk * 32 // GROUP, mask=in_n, other=0).to(tl.float32)
+            scale = tl.load(scales + n * (K // GROUP) + chunk * 32 // GROUP, mask=in_n, other=0).to(
+                tl.float32
+            )
             total += part * scale[None, :]
             part = tl.zeros((BM, BN), dtype=tl.float32)
     tl.store(out_at + m[:, None] * N + n[None, :], total, mask=in_m[:, None] & in_n[None, :])
 
 
 def linear(x: Tensor, weight: LUTTensor) -> Tensor:
-    """x W^T by Triton.
+    """X W^T by Triton.
 
     Args:
         x: (M, K) float32, bfloat16 or float16.
