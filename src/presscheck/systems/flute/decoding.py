@@ -132,11 +132,11 @@ def layer_errors(
 
     Args:
         inputs: (N, K) weight and (T, K) activations of each layer.
-        round_to: Weight to the weight that stands for it.
+        rounded_weights: (N, K) each: the weight that stands for it.
     """
     weights, outputs = [], []
-    for weight, x in inputs:
-        off = round_to(weight) - weight
+    for (weight, x), stands_for_it in zip(inputs, rounded_weights, strict=True):
+        off = stands_for_it - weight
         weights.append(off.norm() / weight.norm())
         outputs.append((x @ off.T).norm() / (x @ weight.T).norm())
     return tuple(float(torch.stack(one).square().mean().sqrt()) for one in (weights, outputs))  # type: ignore[return-value]

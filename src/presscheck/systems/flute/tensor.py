@@ -216,7 +216,7 @@ class LUTTensor:
             group: Columns that share a scale: 32, 64, 128 or 256.
 
         Raises:
-            ValueError: if K does not divide into groups, the table has another size, or a weight is not finite.
+            ValueError: if K does not divide into groups, or the table or a weight does not fit.
             TypeError: if the weight is no matrix of floats.
         """
         N, K, bits, table = _checked(weight, table, group)
