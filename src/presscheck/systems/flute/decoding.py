@@ -125,9 +125,7 @@ def _affine(weight: Tensor, bits: int, group: int) -> Tensor:
     return (((groups - low) / scale).round().clamp(0, top) * scale + low).flatten(1)
 
 
-def layer_errors(
-    inputs: list[tuple[Tensor, Tensor]], round_to: Callable[[Tensor], Tensor]
-) -> tuple[float, float]:
+def layer_errors(inputs: list[tuple[Tensor, Tensor]], rounded_weights: list[Tensor]) -> tuple[float, float]:
     """Relative errors of weights and of outputs, root mean squares over layers.
 
     Args:
@@ -139,7 +137,8 @@ def layer_errors(
         off = stands_for_it - weight
         weights.append(off.norm() / weight.norm())
         outputs.append((x @ off.T).norm() / (x @ weight.T).norm())
-    return tuple(float(torch.stack(one).square().mean().sqrt()) for one in (weights, outputs))  # type: ignore[return-value]
+    weight, output = (float(torch.stack(one).square().mean().sqrt()) for one in (weights, outputs))
+    return weight, output
 
 
 @torch.no_grad()
