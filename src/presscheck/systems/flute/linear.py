@@ -61,11 +61,6 @@ def lut_linear(
     if x.device != weight.device:
         raise ValueError(f"activations are on {x.device}, the weight is on {weight.device}")
     run = _run_of(backend, x.device.type)
-    if torch.compiler.is_compiling() and backend == "auto" and isa is None:
-        out = _operator()(
-            x.reshape(-1, K), weight.packed, weight.table, weight.scales, bias, weight.bits, weight.group
-        )
-        return out.view(*x.shape[:-1], N)
     flat = x.reshape(-1, K)
     if torch.is_grad_enabled() and (x.requires_grad or (bias is not None and bias.requires_grad)):
         out = _Product.apply(flat, weight, bias, run, isa)
@@ -178,24 +173,19 @@ class _Product(torch.autograd.Function):
         return to_x, None, to_bias, None, None
 
 
-@functools.cache
-def _operator() -> Any:
-    """The product as an operator that ``torch.compile`` keeps whole; registered when first compiled."""
+@torch.library.custom_op("presscheck_flute::lut_linear", mutates_args=())
+def _operator(
+    x: Tensor, packed: Tensor, table: Tensor, scales: Tensor, bias: Tensor | None, bits: int, group: int
+) -> Tensor:
+    """The product as an operator that ``torch.compile`` keeps whole: (M, K) to (M, N)."""
+    return _run_of("auto", x.device.type)(x, LUTTensor(packed, table, scales, bits, group), bias, None)
 
-    @torch.library.custom_op("presscheck_flute::lut_linear", mutates_args=())
-    def operator(
-        x: Tensor, packed: Tensor, table: Tensor, scales: Tensor, bias: Tensor | None, bits: int, group: int
-    ) -> Tensor:
-        weight = LUTTensor(packed, table, scales, bits, group)
-        return _run_of("auto", x.device.type)(x, weight, bias, None)
 
-    @operator.register_fake
-    def _(
-        x: Tensor, packed: Tensor, table: Tensor, scales: Tensor, bias: Tensor | None, bits: int, group: int
-    ) -> Tensor:
-        return x.new_empty(x.shape[0], packed.shape[0])
-
-    return operator
+@_operator.register_fake
+def _shape(
+    x: Tensor, packed: Tensor, table: Tensor, scales: Tensor, bias: Tensor | None, bits: int, group: int
+) -> Tensor:
+    return x.new_empty(x.shape[0], packed.shape[0])
 
 
 class LUTLinear(nn.Module):
@@ -232,6 +222,10 @@ class LUTLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., K) to (..., N)."""
+        if torch.compiler.is_compiling():
+            flat = x.reshape(-1, self.in_features)
+            out = _operator(flat, self.packed, self.table, self.scales, self.bias, self.bits, self.group)
+            return out.view(*x.shape[:-1], self.out_features)
         return lut_linear(x, self.lut, self.bias)
 
     def extra_repr(self) -> str:

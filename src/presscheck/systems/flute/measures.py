@@ -7,13 +7,14 @@ comes back, all others have been read. Shapes: M activations, N rows, K columns.
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import random
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Contender:
 
     nbytes: int
     """Read by one product, activations left out."""
-    copies: list[Callable[[Tensor], Any]]
+    copies: Sequence[Callable[[Tensor], Any]]
     """Each takes (M, K) bfloat16 and reads a weight of its own."""
 
 
@@ -66,14 +67,16 @@ def ours(weight: LUTTensor, copies: int) -> Contender:
     """Our product."""
     made = [LUTTensor(weight.packed.clone(), weight.table, weight.scales.clone(), weight.bits, weight.group)
             for _ in range(copies)]  # fmt: skip
-    calls: list[Callable[[Tensor], Any]] = [lambda x, one=one: lut_linear(x, one) for one in made]
+    calls = [functools.partial(lut_linear, weight=one) for one in made]
     return Contender(weight.nbytes, calls)
 
 
 def dense(weight: Tensor, copies: int) -> Contender:
     """Torch's own, in the weight's dtype."""
     made = [weight.clone() for _ in range(copies)]
-    return Contender(weight.nbytes, [lambda x, one=one: torch.nn.functional.linear(x, one) for one in made])
+    return Contender(
+        weight.nbytes, [functools.partial(torch.nn.functional.linear, weight=one) for one in made]
+    )
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,11 @@ def random_int4(N: int, K: int, group: int, seed: int) -> Int4:
 def probe(kernel: Kernel, nbytes: int, copies: int) -> Contender:
     """Reads as many bytes and does nothing with them."""
     made = [torch.zeros(nbytes, dtype=torch.uint8) for _ in range(copies)]
-    return Contender(nbytes, [lambda _, one=one: kernel.read(one) for one in made])
+
+    def reading(data: Tensor) -> Callable[[Tensor], Any]:
+        return lambda x: kernel.read(data)
+
+    return Contender(nbytes, [reading(one) for one in made])
 
 
 def interleaved(

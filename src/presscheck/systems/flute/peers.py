@@ -7,7 +7,7 @@ import functools
 import importlib
 import json
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,7 @@ def bitsandbytes(seed: int, *, N: int, K: int, iterations: int, cold_bytes: int)
     nbytes = packed.nbytes + state.absmax.nbytes
     copies = copies_for(cold_bytes, nbytes + mine.nbytes)
     matmul: Any = importlib.import_module("bitsandbytes").matmul_4bit
-    made = [packed.clone() for _ in range(copies)]
-    calls: list[Callable[[Tensor], Any]] = [
-        lambda x, one=one: matmul(x, one, quant_state=state) for one in made
-    ]
+    calls = [functools.partial(matmul, B=packed.clone(), quant_state=state) for _ in range(copies)]
     with torch.inference_mode():
         yield from _timed(seed, K, iterations, ours(mine, copies), Contender(nbytes, calls))
 

@@ -280,9 +280,8 @@ def load_packed(model: nn.Module, path: str | Path, *, fuse: bool = True, keep: 
         if name not in linears:
             raise ValueError(f"{_title(model)} has no linear layer {name}, which {path} has weights for")
         try:
-            lut = LUTTensor(
-                *(tensors[f"{name}.{part}"] for part in ("packed", "table", "scales")), bits, group
-            )
+            packed, table, scales = (tensors[f"{name}.{part}"] for part in ("packed", "table", "scales"))
+            lut = LUTTensor(packed, table, scales, bits, group)
         except KeyError as error:
             raise ValueError(f"{path} lacks {error.args[0]}") from error
         if lut.shape != tuple(linears[name].weight.shape):

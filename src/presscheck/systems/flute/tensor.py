@@ -250,7 +250,7 @@ class LUTTensor:
                 f"scales {tuple(scales.shape)} do not divide codes {tuple(codes.shape)} into groups"
             )
         group = codes.shape[1] // scales.shape[1]
-        check_shape(*codes.shape, bits, group)
+        check_shape(codes.shape[0], codes.shape[1], bits, group)
         _check_table(table, bits)
         half = scales.to(torch.bfloat16).contiguous()
         if not half.is_meta and not half.isfinite().all():
@@ -348,7 +348,7 @@ def _checked(weight: Tensor, table: Tensor, group: int) -> tuple[int, int, int, 
     if weight.dim() != 2 or not weight.is_floating_point():
         raise TypeError(f"a weight is a matrix of floats, got {weight.dtype} {tuple(weight.shape)}")
     bits = _bits_of(table)
-    check_shape(*weight.shape, bits, group)
+    check_shape(weight.shape[0], weight.shape[1], bits, group)
     _check_table(table, bits)
     if not weight.is_meta and not weight.isfinite().all():
         bad = int((~weight.isfinite()).sum())

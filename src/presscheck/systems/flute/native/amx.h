@@ -51,8 +51,6 @@ ON_AMX INLINE void expand(const Halves& lanes, const Lines<BITS>& lines, uint16_
 // The quarter `part` of a block's chunks; a block of 4 bits has only one, of 2 bits two.
 template <int BITS>
 ON_AMX INLINE void expand_step(const Halves& lanes, const uint8_t* from, int part, uint16_t (*to)[TILE][CHUNK], int r) {
-    for (int line = 0; line < block_bytes(BITS) && part == 0; line += 64)
-        _mm_prefetch((const char*)from + 4 * block_bytes(BITS) + line, _MM_HINT_T0);
     const Lines<BITS> lines = load_block<BITS>(from);
     if (BITS == 4 || part == 0) return expand<BITS, 0, 4>(lanes, lines, to, r);
     if constexpr (BITS != 4)
@@ -126,7 +124,7 @@ ON_AMX INLINE void add_tiles(const float* scales, __m512 (*sums)[TILE], float (*
 template <int BITS, int RB>
 ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
     constexpr int in_block = block_chunks(BITS), in_step = 4, T = TILES / RB, rows_at_once = RB * TILE;
-    constexpr int64_t apart = in_step * TILE * CHUNK;
+    constexpr int64_t apart = in_step * TILE * CHUNK, step_bytes = in_step * CHUNK * BITS / 8;
     const Halves lanes(job);
     // While one is multiplied, the other is filled.
     alignas(64) uint16_t weights[2][RB][in_step][TILE][CHUNK];
@@ -147,6 +145,7 @@ ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
             for (int64_t g = 0; g < job.groups; g++)
                 scales[g * rows_at_once + r] = widen(job.scales[row * job.groups + g]);
         }
+        const uint8_t* coming = job.packed + std::min(n + rows_at_once, last - rows_at_once) * job.row_bytes;
         for (int64_t m0 = 0; m0 < job.padded; m0 += T * TILE) {
             const uint16_t* x = static_cast<const uint16_t*>(job.x) + m0 * CHUNK;
             std::memset(static_cast<void*>(sums), 0, sizeof sums);
@@ -163,8 +162,11 @@ ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
                             add_tiles<RB>(scales.get() + group * rows_at_once, sums, parts);
                     }
                     if (next < steps)
-                        for (int r = j * rows_at_once / in_step; r < (j + 1) * rows_at_once / in_step; r++)
+                        for (int r = j * rows_at_once / in_step; r < (j + 1) * rows_at_once / in_step; r++) {
+                            // The next rows are fetched in the order in which they lie.
+                            _mm_prefetch((const char*)coming + (next * rows_at_once + r) * step_bytes, _MM_HINT_T1);
                             expand_step<BITS>(lanes, rows[r] + offset, part, weights[next & 1][r / TILE], r % TILE);
+                        }
                 }
             }
             for (int64_t c = blocks * in_block, u = 0; c < chunks; c++, u++, x += stride) {

@@ -167,7 +167,7 @@ int flute_linear(const uint8_t* packed, const float* table, const uint16_t* scal
             job.x = singles.data;
         }
         if (threads < 1 || M * N * K < (1 << 17)) threads = 1;
-        const int64_t unit = tiles ? 64 : 16, pieces = unit * 8 * threads;
+        const int64_t unit = tiles ? 64 : 16, pieces = unit * (tiles ? 3 : 8) * threads;
         const int64_t piece = std::max<int64_t>(1, (N + pieces - 1) / pieces) * unit;
         spread((N + piece - 1) / piece, threads,
                [&](int64_t i) { rows(job, i * piece, std::min(N, (i + 1) * piece)); });
