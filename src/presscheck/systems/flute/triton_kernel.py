@@ -1,8 +1,9 @@
 """The product on a GPU: codes are unpacked, looked up, scaled and multiplied in one Triton kernel.
 
 Reference: Guo et al., arXiv 2407.10960, section 3. The same bytes as on the CPU: 32 columns at a time are one
-load of words, a shift for each lane and a gather from the table. No Stream-K split of the work, no table of
-pairs in shared memory. Without a GPU it runs in Triton's interpreter, if ``TRITON_INTERPRET=1`` is set before
+load of words, a shift for each lane and a gather from the table. Products are taken in float32, which the
+interpreter can check, not on the tensor cores' halves. No Stream-K split of the work, no table of pairs in
+shared memory. Without a GPU it runs in Triton's interpreter, if ``TRITON_INTERPRET=1`` is set before
 Triton is imported.
 """
 
@@ -28,7 +29,7 @@ def _words(words: Any, rows: Any, valid: Any, row_words: Any, at: Any) -> Any:
 
 
 @triton.jit
-def _product(
+def _product(  # type: ignore[no-untyped-def]
     x_at, words, table, scales, out_at, M, N, K, whole,
     BITS: tl.constexpr, GROUP: tl.constexpr, HALF: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
 ) -> None:  # fmt: skip
@@ -67,10 +68,8 @@ def _product(
         values = tl.load(table + codes)
         x = tl.load(x_at + m[:, None] * K + (chunk * 32 + lane)[None, :], mask=in_m[:, None], other=0)
         if HALF:
-            values = values.to(tl.bfloat16)
-        else:
-            x = x.to(tl.float32)
-        part += tl.dot(x, tl.trans(values), input_precision="ieee")
+            values = values.to(tl.bfloat16).to(tl.float32)
+        part += tl.dot(x.to(tl.float32), tl.trans(values), input_precision="ieee")
         if (chunk + 1) * 32 % GROUP == 0:
             scale = tl.load(scales + n * (K // GROUP) + chunk * 32 // GROUP, mask=in_n, other=0).to(
                 tl.float32
