@@ -29,8 +29,8 @@ def _words(words: Any, rows: Any, valid: Any, row_words: Any, at: Any) -> Any:
 
 
 @triton.jit
-def _product(  # type: ignore[no-untyped-def]
-    x_at, words, table, scales, out_at, M, N, K, whole,
+def _product(
+    x_at: Any, words: Any, table: Any, scales: Any, out_at: Any, M: Any, N: Any, K: Any, whole: Any,
     BITS: tl.constexpr, GROUP: tl.constexpr, HALF: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
 ) -> None:  # fmt: skip
     lane = tl.arange(0, 32)
