@@ -171,5 +171,5 @@ def test_systems_go_with_a_model_of_this_process_only(name: str):
 
 def test_a_model_that_is_not_there_says_so():
     with pytest.raises(BadInput) as error:
-        Chat("no/such-model-anywhere").ask(asked(), lambda: False)
-    assert "no/such-model-anywhere" in error.value.message
+        Chat("/no/such/model").ask(asked(), lambda: False)
+    assert "/no/such/model" in error.value.message

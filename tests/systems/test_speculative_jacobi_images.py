@@ -17,6 +17,9 @@ from presscheck.systems.speculative_jacobi.quality import Judge, frechet, half_s
 from presscheck.systems.speculative_jacobi.tiny import context_free, train
 from presscheck.testbeds.language import tiny_llama
 
+pytestmark = pytest.mark.xdist_group("speculative_jacobi")
+"""One process, so that what several tests look at is made once."""
+
 
 def rng(seed=0):
     return torch.Generator().manual_seed(seed)
