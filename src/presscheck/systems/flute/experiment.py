@@ -260,7 +260,8 @@ class _Models:
     def quality(self, name: str, seed: int) -> Iterator[Reading]:
         """Perplexity on prose that no scale was learned on, and the errors of a sentence encoder's layers."""
         model, draw, losses = self.body(name), random.Random(f"passages {seed}"), []
-        with torch.inference_mode():
+        # Not inference mode: the prose is kept, and scales are learned on it, too.
+        with torch.no_grad():
             for _ in range(self.size.passages):
                 ids = self._ids(self.size.passage, draw, (0.62, 1.0))
                 losses.append(language.perplexity(model(ids[:, :-1]).logits, ids[:, 1:]))
