@@ -1,6 +1,6 @@
-"""A local model as the writer, with systems switched on and off: ``benchmarks/accelerate.md``.
+"""A local model as the writer, with systems switched on and off: ``benchmarks/local_writer.md``.
 
-    python benchmarks/accelerate.py --papers FILE.jsonl.gz [--count 20] [--model MODEL]
+    python benchmarks/local_writer.py --papers FILE.jsonl.gz [--count 20] [--model MODEL]
                                     [--with think --with think,flute …] [--output FILE]
 
 Each way of running the model is a process of its own, so that its peak memory can be told;
@@ -212,7 +212,7 @@ def page(given: argparse.Namespace, ways: list[str], replies: dict[str, list[Any
     lines = [
         "# A local model with systems switched on",
         "",
-        "Made by `python benchmarks/accelerate.py`; do not edit. "
+        "Made by `python benchmarks/local_writer.py`; do not edit. "
         f"{given.model or language.NAME} through transformers, {cores} cores, {platform.machine()}; "
         f"{given.count} abstracts with answers of up to {given.most} tokens, and prompts of "
         f"{' and '.join(map(str, LENGTHS))} tokens with {NEW_TOKENS} more. The ways take turns; `×` is the "
