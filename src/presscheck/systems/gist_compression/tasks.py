@@ -1,13 +1,13 @@
 """Rows to train and measure on: prose, and records and strings to be recalled segments later.
 
 A row has S segments of L tokens. Prose rows are characters of a text. Synthetic rows are made of
-cells of four tokens: a record (key, value, two words) or four words. Each segment has a topic: its
-words are of that topic, and so are most of its values; the others are surprises. Behind the first segment, half
-of the cells ask for records of earlier segments by their key. One string of symbols stands somewhere
-before the last segment, which repeats it and asks for records otherwise. Labels leave out what nobody
-can know: keys, values said for the first time, the string itself.
+cells of four tokens: a record (key, value, two words), a question (the same, of a record of an
+earlier segment) or four words. Each segment has a topic: its words are of that topic, and so are
+most of its values; the others are surprises. A string of symbols stands in one segment before the
+last; the last repeats it and asks for records otherwise. Labels leave out what nobody can know: keys,
+values said for the first time, the string when it is new.
 
-Shapes: B batch, T = S * L tokens.
+Shapes: B batch, T = S * L tokens, C cells of a segment, n records of a segment, R = (S - 1) * n.
 """
 
 from __future__ import annotations
@@ -40,24 +40,29 @@ class Form:
     """The form of rows.
 
     Raises:
-        ValueError: if a segment does not hold whole cells, or the last no string.
+        ValueError: if a segment does not hold its records, or the last not the string.
     """
 
     segment_len: int = 32
     segments: int = 4
     digits: int = 8
     """Symbols of the string."""
-    density: float = 0.5
-    """Share of the first segments' cells that are new records."""
+    records: int = 3
+    """New ones of each segment but the last."""
 
     def __post_init__(self) -> None:
         if self.segment_len % CELL or self.segments < 2:
             raise ValueError(
-                f"need segments of a multiple of {CELL} tokens and at least 2 of them, got {self.segment_len} "
-                f"and {self.segments}"
+                f"need segments of a multiple of {CELL} tokens and at least 2 of them, got "
+                f"{self.segment_len} and {self.segments}"
             )
-        if self.string_cells + 1 >= self.segment_len // CELL or not 1 <= self.digits <= SYMBOLS:
-            raise ValueError(f"a string of {self.digits} symbols does not fit a segment of {self.segment_len}")
+        if not 1 <= self.digits <= SYMBOLS or self.string_cells + self.records > self.cells:
+            raise ValueError(
+                f"a string of {self.digits} symbols and {self.records} records do not fit a segment of "
+                f"{self.segment_len} tokens"
+            )
+        if not 1 <= self.records * (self.segments - 1) <= KEYS:
+            raise ValueError(f"need 1 to {KEYS} records in a row, got {self.records * (self.segments - 1)}")
 
     @property
     def tokens(self) -> int:
@@ -65,9 +70,14 @@ class Form:
         return self.segment_len * self.segments
 
     @property
+    def cells(self) -> int:
+        """Of a segment, C."""
+        return self.segment_len // CELL
+
+    @property
     def string_cells(self) -> int:
-        """Cells that a string takes, its mark included."""
-        return -(-(self.digits + 1) // CELL)
+        """Cells that a string takes: its mark, its symbols, and words, two at least."""
+        return -(-(self.digits + 3) // CELL)
 
 
 @dataclass(frozen=True)
@@ -108,91 +118,81 @@ def prose_rows(text: Tensor, form: Form, count: int, draw: torch.Generator) -> R
 
 def recall_rows(form: Form, count: int, draw: torch.Generator) -> Rows:
     """Synthetic rows."""
-    rows = [_Row(form, draw) for _ in range(count)]
-    columns = (torch.tensor([getattr(row, name) for row in rows]) for name in ("ids", "labels"))
-    flags = (torch.tensor([getattr(row, name) for row in rows]) for name in ("asked", "related", "string"))
-    return Rows(*columns, *flags)
+    B, S, C, n = count, form.segments, form.cells, form.records
+    R = (S - 1) * n
+
+    def rand(*shape: int) -> Tensor:
+        return torch.rand(B, *shape, generator=draw)
+
+    def pick(below: int, *shape: int) -> Tensor:
+        return torch.randint(below, (B, *shape), generator=draw)
+
+    # What is told.
+    topic = pick(TOPICS, S)
+    keys = rand(KEYS).argsort(1)[:, :R]
+    at_home = rand(R) < RELATED
+    own = topic[:, :-1].repeat_interleave(n, dim=1)
+    values = torch.where(at_home, own, (own + 1 + pick(TOPICS - 1, R)) % TOPICS) * VALUES_EACH
+    values = values + pick(VALUES_EACH, R)
+
+    # Which cell is what.
+    segment, cell = torch.arange(S)[None, :, None], torch.arange(C)
+    home = pick(S - 1, 1, 1)
+    place = pick(C - form.string_cells + 1, 2)
+    begin = torch.where(segment == S - 1, place[:, 1, None, None], place[:, 0, None, None])
+    written = (segment == home) | (segment == S - 1)
+    of_string = written & (cell >= begin) & (cell < begin + form.string_cells)
+    rank = (rand(S, C) + 2.0 * of_string).argsort(2).argsort(2)
+    tells = (rank < n) & (segment < S - 1)
+    told = (segment * n + tells.cumsum(2) - 1).clamp(0, R - 1)
+    known = segment * n  # records of earlier segments
+    asks = ~tells & ~of_string & (segment > 0)
+    number = asks.cumsum(2) - 1
+    asks &= number < known  # none is asked for twice in a segment
+    order = (rand(S, R) + 2.0 * (torch.arange(R) >= known)).argsort(2)
+    asked_for = order.gather(2, number.clamp(0, R - 1))
+    record = torch.where(asks, asked_for, told).flatten(1)
+    of_record, asks = (tells | asks).flatten(1), asks.flatten(1)
+
+    # Cells as tokens.
+    ids = _WORD + topic[:, :, None, None] * WORDS_EACH + pick(WORDS_EACH, S, C, CELL)
+    ids = ids.view(B, S * C, CELL)
+    ids[..., 0] = torch.where(of_record, _KEY + keys.gather(1, record), ids[..., 0])
+    ids[..., 1] = torch.where(of_record, _VALUE + values.gather(1, record), ids[..., 1])
+    known_here = torch.ones_like(ids, dtype=torch.bool)
+    known_here[..., 0] = ~of_record
+    known_here[..., 1] = asks | ~of_record
+    asked, related = (torch.zeros_like(known_here) for _ in range(2))
+    asked[..., 1] = asks & (torch.arange(S * C) >= (S - 1) * C)
+    related[..., 1] = asked[..., 1] & at_home.gather(1, record)
+    ids, known_here, asked, related = (x.flatten(1) for x in (ids, known_here, asked, related))
+
+    # The string, told and repeated.
+    text = torch.cat([torch.full((B, 1), MARK), _SYMBOL + rand(SYMBOLS).argsort(1)[:, : form.digits]], dim=1)
+    string = torch.zeros_like(asked)
+    for again, which in ((False, home[:, 0]), (True, torch.full((B, 1), S - 1))):
+        start = (which * C + place[:, int(again), None]) * CELL
+        index = start + torch.arange(form.digits + 1)
+        ids.scatter_(1, index, text)
+        known_here.scatter_(1, index, again)
+        known_here.scatter_(1, index[:, :1], False)
+        if again:
+            string.scatter_(1, index[:, 1:], True)
+
+    # Up to two words in front, so that cells do not always begin where a gist's interval does. Each
+    # cell ends on two words or more, so that what is cut off at the end is words.
+    shift = pick(3, 1)
+    source = torch.arange(form.tokens) - shift
+    front = source < 0
+    words = _WORD + topic[:, :1] * WORDS_EACH + pick(WORDS_EACH, form.tokens)
+    source = source.clamp(min=0)
+    ids = torch.where(front, words, ids.gather(1, source))
+    known_here = front | known_here.gather(1, source)
+    asked, related, string = (x.gather(1, source) & ~front for x in (asked, related, string))
+    return Rows(ids, torch.where(known_here, ids, IGNORED), asked, related, string)
 
 
 def joined(*parts: Rows) -> Rows:
     """Rows below each other."""
     names = ("ids", "labels", "asked", "related", "string")
     return Rows(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
-
-
-class _Row:
-    """One synthetic row, written cell by cell."""
-
-    def __init__(self, form: Form, draw: torch.Generator) -> None:
-        self.ids: list[int] = []
-        self.labels: list[int] = []
-        self.asked: list[bool] = []
-        self.related: list[bool] = []
-        self.string: list[bool] = []
-        self.numbers = iter(torch.rand(16 * form.tokens, generator=draw).tolist())
-        keys = iter(torch.randperm(KEYS, generator=draw).tolist())
-        symbols = torch.randperm(SYMBOLS, generator=draw)[: form.digits].tolist()
-        cells, last = form.segment_len // CELL, form.segments - 1
-        home = self.pick(last)
-        known: list[tuple[int, int, bool]] = []
-        for segment in range(form.segments):
-            self.topic = self.pick(TOPICS)
-            new: list[tuple[int, int, bool]] = []
-            place = self.pick(cells - form.string_cells + 1)
-            cell = 0
-            unasked = list(known)
-            while cell < cells:
-                if cell == place and segment in (home, last):
-                    self.write_string(symbols, form, segment == last)
-                    cell += form.string_cells
-                    continue
-                cell += 1
-                if segment == last or (segment and self.number() > form.density):
-                    unasked = unasked or list(known)
-                    if unasked:
-                        self.ask(unasked.pop(self.pick(len(unasked))), segment == last)
-                        continue
-                key = next(keys, None) if segment == 0 or self.number() < 2 * form.density else None
-                if key is None or (segment == 0 and self.number() > 2 * form.density):
-                    self.words(CELL)
-                else:
-                    new.append(self.tell(key))
-            known += new
-
-    def number(self) -> float:
-        return next(self.numbers)
-
-    def pick(self, n: int) -> int:
-        return int(self.number() * n)
-
-    def write(self, token: int, known: bool, asked: bool = False, related: bool = False, string: bool = False) -> None:
-        self.ids.append(token)
-        self.labels.append(token if known else IGNORED)
-        self.asked.append(asked)
-        self.related.append(related)
-        self.string.append(string)
-
-    def words(self, n: int) -> None:
-        for _ in range(n):
-            self.write(_WORD + self.topic * WORDS_EACH + self.pick(WORDS_EACH), True)
-
-    def tell(self, key: int) -> tuple[int, int, bool]:
-        related = self.number() < RELATED
-        topic = self.topic if related else (self.topic + 1 + self.pick(TOPICS - 1)) % TOPICS
-        value = topic * VALUES_EACH + self.pick(VALUES_EACH)
-        self.write(_KEY + key, False)
-        self.write(_VALUE + value, False)
-        self.words(CELL - 2)
-        return key, value, related
-
-    def ask(self, record: tuple[int, int, bool], last: bool) -> None:
-        key, value, related = record
-        self.write(_KEY + key, False)
-        self.write(_VALUE + value, True, asked=last, related=last and related)
-        self.words(CELL - 2)
-
-    def write_string(self, symbols: list[int], form: Form, again: bool) -> None:
-        self.write(MARK, False)
-        for symbol in symbols:
-            self.write(_SYMBOL + symbol, again, string=again)
-        self.words(form.string_cells * CELL - 1 - len(symbols))
