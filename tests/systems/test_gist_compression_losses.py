@@ -43,7 +43,7 @@ def test_each_gist_has_to_rebuild_its_own_interval():
 def test_with_gists_taken_away_nothing_can_be_rebuilt():
     """A decoder that saw raw tokens would go on rebuilding; ours says the same for every interval."""
     lm = GistCausalLM(tiny_llama(), GistConfig(ratio=4, segment_len=8, gist_init="random")).eval()
-    decoder = fit_decoder(lm, [text(64, 4, seed=s) % 8 for s in range(60)], learning_rate=1e-2)
+    decoder = fit_decoder(lm, [text(64, 4, seed=s) % 8 for s in range(120)], learning_rate=1e-2)
     ids = text(64, 8, seed=77) % 8
     with torch.no_grad():
         gists = lm(ids).gists
@@ -135,28 +135,31 @@ def test_weights_belong_to_the_token_that_is_predicted():
 
 # Rows -------------------------------------------------------------------------------
 
-FORM = tasks.Form(segment_len=32, segments=4, digits=8)
+FORM = tasks.Form(segment_len=32, segments=3, digits=8, records=5)
+ITEMS, QUESTIONS = range(96, 352), range(352, 368)
+WORD = 368
+KIND = {token: (token - 96) // 16 for token in ITEMS} | {token: token - 352 for token in QUESTIONS}
 
 
 def test_what_is_asked_was_told_in_an_earlier_segment_and_nowhere_else():
     rows = tasks.recall_rows(FORM, 40, draw())
-    assert rows.ids.shape == (40, 128) and rows.asked.sum() > 100
+    assert rows.ids.shape == (40, 96) and rows.asked.sum() > 150
     for ids, asked in zip(rows.ids.tolist(), rows.asked.tolist(), strict=True):
         for place in (i for i, yes in enumerate(asked) if yes):
-            assert place >= 96
-            key, value = ids[place - 1], ids[place]
-            told = [i for i in range(96) if ids[i] == key]
-            assert told and all(ids[i + 1] == value for i in told)
-            assert key not in ids[96 : place - 1]
+            assert place >= 64 and ids[place - 1] in QUESTIONS
+            assert KIND[ids[place]] == KIND[ids[place - 1]]
+            told = [i for i in range(64) if ids[i] in ITEMS and KIND[ids[i]] == KIND[ids[place]]]
+            assert told and all(ids[i] == ids[place] for i in told)
+            assert ids[place] not in ids[64:place]
 
 
 def test_the_string_is_repeated_in_the_last_segment():
     rows = tasks.recall_rows(FORM, 40, draw())
     for ids, string in zip(rows.ids.tolist(), rows.string.tolist(), strict=True):
         again = [i for i, yes in enumerate(string) if yes]
-        assert len(again) == 8 and again[0] >= 96 and ids[again[0] - 1] == tasks.MARK
+        assert len(again) == 8 and again[0] >= 64 and ids[again[0] - 1] == tasks.MARK
         first = ids.index(tasks.MARK)
-        assert first < 96 and ids[first + 1 : first + 9] == [ids[i] for i in again]
+        assert first < 64 and ids[first + 1 : first + 9] == [ids[i] for i in again]
 
 
 def test_labels_leave_out_what_nobody_can_know():
@@ -164,10 +167,10 @@ def test_labels_leave_out_what_nobody_can_know():
     known = rows.labels != -100
     assert torch.equal(rows.labels[known], rows.ids[known])
     assert known[rows.asked].all() and known[rows.string].all()
-    is_key = (rows.ids >= 96) & (rows.ids < 160)
-    is_value = (rows.ids >= 160) & (rows.ids < 192)
-    assert not known[is_key].any()
-    assert not known[:, :32][is_value[:, :32]].any()  # the first segment only tells
+    is_item = (rows.ids >= 96) & (rows.ids < 352)
+    answers = torch.nn.functional.pad((rows.ids >= 352) & (rows.ids < 368), (1, -1))
+    assert not known[(rows.ids >= 352) & (rows.ids < 368)].any()
+    assert torch.equal(known[is_item], answers[is_item])  # an item that is new cannot be known
 
 
 def test_surprises_are_values_of_another_topic():
@@ -176,9 +179,22 @@ def test_surprises_are_values_of_another_topic():
     assert 0.65 < share < 0.85 and not (rows.related & ~rows.asked).any()
     for ids, asked, related in zip(rows.ids.tolist(), rows.asked.tolist(), rows.related.tolist(), strict=True):
         for place in (i for i, yes in enumerate(asked) if yes):
-            told = ids.index(ids[place - 1])
-            topic = (ids[told + 2] - 192) // 4  # the word behind the value
-            assert related[place] == ((ids[place] - 160) // 8 == topic)
+            told = ids.index(ids[place])
+            topic = (ids[told + 1] - WORD) // 4  # the word behind the item
+            assert related[place] == ((ids[place] - 96) % 16 // 4 == topic)
+
+
+def test_every_label_of_a_drill_follows_from_its_row():
+    rows = tasks.drill_rows(FORM, 20, draw())
+    assert rows.ids.shape == (20, 96) and (rows.labels != -100).float().mean() > 0.4
+    for ids, labels in zip(rows.ids.tolist(), rows.labels.tolist(), strict=True):
+        for place in (i for i, label in enumerate(labels) if label != -100):
+            assert labels[place] == ids[place]
+            if place < 48:  # what came behind the same symbol before
+                first = ids.index(ids[place - 1])
+                assert ids[place] == ids[first + 1] or first == 15 and ids[place] == ids[0]
+            else:
+                assert ids[place] in ids[48:64] and KIND[ids[place]] == KIND[ids[place - 1]]
 
 
 def test_rows_are_drawn_by_their_seed_and_prose_is_what_it_says():
@@ -188,10 +204,10 @@ def test_rows_are_drawn_by_their_seed_and_prose_is_what_it_says():
     assert ids.tolist() == [34, 67, 95, 0, 1, 0]
     rows = tasks.prose_rows(torch.arange(200), FORM, 2, draw())
     assert (rows.ids.diff() == 1).all() and torch.equal(rows.ids, rows.labels)
-    with pytest.raises(ValueError, match="the text has 128 tokens, a row 128"):
-        tasks.prose_rows(torch.arange(128), FORM, 2, draw())
-    with pytest.raises(ValueError, match="does not fit"):
-        tasks.Form(segment_len=16, segments=4, digits=12)
+    with pytest.raises(ValueError, match="the text has 96 tokens, a row 96"):
+        tasks.prose_rows(torch.arange(96), FORM, 2, draw())
+    with pytest.raises(ValueError, match="do not fit a segment of 16 tokens"):
+        tasks.Form(segment_len=16, segments=3, digits=12)
 
 
 # Probes -----------------------------------------------------------------------------
@@ -262,12 +278,11 @@ def test_sinks_and_recent_tokens_have_the_room_of_gists_and_none_comes_back(gran
     lm = GistCausalLM(tiny_llama(), config)
     cache = lm.new_cache()
     for i in range(64):
-        place = i % 16
         before = cache.tokens
         lm.read(text(64)[:, i : i + 1], cache)
-        if place:  # at a segment's start the gists of the last one have come, raw tokens have gone
-            assert mask[i].sum() <= before + 1
-        assert mask[i].sum() == min(i + 1, before + 1)
+        assert mask[i].sum() <= before + 1
+        if i % 16 == 0 or i < 16:  # later in a segment gists make room for tokens that are gone already
+            assert mask[i].sum() == min(i + 1, before + 1)
         assert mask[i, i] and mask[i, : min(4, i + 1)].all()
     later = mask.tril(-1)
     for j in range(64):
@@ -290,7 +305,7 @@ def test_arms_go_on_from_the_same_base_and_leave_it_alone():
     base = training.small_llama(32, 1, 2)
     before = {name: value.clone() for name, value in base.state_dict().items()}
     rows = list(training.batches(FORM, tasks.encode("some prose, " * 50), 3, 4, seed=1))
-    assert rows[0].ids.shape == (4, 128) and (rows[0].string.sum(1) > 0).tolist() == [False, False, True, True]
+    assert rows[0].ids.shape == (4, 96) and (rows[0].string.sum(1) > 0).tolist() == [False, False, True, True]
     config = GistConfig(ratio=4, segment_len=32, ae_weight=0.5, tie_alpha=1.0)
     state = torch.get_rng_state()
     one, two = (training.train_gist(base, config, rows, steps=3, learning_rate=1e-2) for _ in range(2))

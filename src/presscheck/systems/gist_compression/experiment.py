@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,8 +40,9 @@ class Size:
     layers: int
     heads: int
     form: Form
+    drill_steps: int
+    """Of the base, on ``tasks.drill_rows`` alone; then come all kinds of rows."""
     base_steps: int
-    base_batch: int
     base_rate: float
     steps: int
     batch: int
@@ -65,16 +67,16 @@ WINDOW, KERNEL = 8, 5
 """Of SnapKV: its usual window of 64 is longer than what is kept here."""
 SIZES = {
     "smoke": Size(
-        width=32, layers=1, heads=2, form=Form(32, 3, 4, 2), base_steps=2, base_batch=4, base_rate=3e-3, steps=2,
+        width=32, layers=1, heads=2, form=Form(digits=4), drill_steps=1, base_steps=1, base_rate=4e-3, steps=2,
         batch=4, rate=1e-3, prose=0.5, held_out=8, arms=EVERYTHING, decoder_steps=2, gate=0.0,
     ),
     "quick": Size(
-        width=64, layers=2, heads=4, form=Form(32, 4, 8, 3), base_steps=1000, base_batch=64, base_rate=3e-3,
-        steps=200, batch=32, rate=2e-3, prose=0.0, held_out=64, arms=ARCHITECTURES, decoder_steps=0,
+        width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=250, base_rate=4e-3, steps=100,
+        batch=32, rate=2e-3, prose=0.0, held_out=64, arms=ARCHITECTURES, decoder_steps=0,
     ),
     "full": Size(
-        width=96, layers=2, heads=6, form=Form(32, 4, 8, 3), base_steps=2000, base_batch=64, base_rate=3e-3,
-        steps=300, batch=32, rate=2e-3, prose=0.5, held_out=128, arms=EVERYTHING, decoder_steps=60,
+        width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=1250, base_rate=4e-3, steps=200,
+        batch=32, rate=2e-3, prose=0.4, held_out=128, arms=EVERYTHING, decoder_steps=60,
     ),
 }  # fmt: skip
 ROUNDS = {"smoke": 2, "quick": 5, "full": 5}
@@ -111,15 +113,18 @@ def _text() -> tuple[Tensor, Tensor]:
 def base_model(size: Size) -> Any:
     """Full attention, trained from nothing."""
     model = small_llama(size.width, size.layers, size.heads)
-    rows = batches(size.form, _text()[0], size.base_steps, size.base_batch, seed=1 << 20, prose=size.prose)
-    train_full(model, rows, steps=size.base_steps, learning_rate=size.base_rate, warmup=50)
+    rows = functools.partial(batches, size.form, _text()[0], batch=size.batch)
+    drills = rows(steps=size.drill_steps, seed=1 << 20, prose=0.0, drill=1.0)
+    mixed = rows(steps=size.base_steps, seed=1 << 21, prose=size.prose, drill=0.25)
+    steps = size.drill_steps + size.base_steps
+    train_full(model, itertools.chain(drills, mixed), steps=steps, learning_rate=size.base_rate, warmup=30)
     return model
 
 
 @functools.lru_cache(maxsize=1)
 def rows_of(size: Size, seed: int) -> list[Rows]:
     """What every arm of a round is trained on, in this order."""
-    return list(batches(size.form, _text()[0], size.steps, size.batch, seed=2 * seed, prose=size.prose))
+    return list(batches(size.form, _text()[0], size.steps, size.batch, 2 * seed, prose=size.prose))
 
 
 @functools.lru_cache(maxsize=1)
@@ -320,7 +325,7 @@ def parameters(run: Run) -> dict[str, Any]:
     model = small_llama(size.width, size.layers, size.heads)
     return {
         "parameters": sum(weight.numel() for weight in model.parameters()),
-        "base_tokens": size.base_steps * size.base_batch * size.form.tokens,
+        "base_tokens": (size.drill_steps + size.base_steps) * size.batch * size.form.tokens,
         "tokens": size.steps * size.batch * size.form.tokens,
         "ae_weight": AE_WEIGHT,
         "tie_alpha": TIE_ALPHA,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from .config import GistConfig
 from .importance import token_importance
 from .model import GistCausalLM, next_token_loss
-from .tasks import VOCABULARY, Form, Rows, joined, prose_rows, recall_rows
+from .tasks import VOCABULARY, Form, Rows, drill_rows, joined, prose_rows, recall_rows
 
 
 def small_llama(width: int, layers: int, heads: int, seed: int = 0) -> Any:
@@ -32,6 +32,8 @@ def small_llama(width: int, layers: int, heads: int, seed: int = 0) -> Any:
         num_attention_heads=heads,
         num_key_value_heads=heads,
         max_position_embeddings=4096,
+        initializer_range=0.1,  # at the usual 0.02 so narrow a model takes long to begin
+        tie_word_embeddings=True,  # what is copied is said as it was read
         bos_token_id=None,
         eos_token_id=None,
         pad_token_id=None,
@@ -42,16 +44,30 @@ def small_llama(width: int, layers: int, heads: int, seed: int = 0) -> Any:
 
 
 def batches(
-    form: Form, text: Tensor | None, steps: int, batch: int, seed: int, prose: float = 0.5
+    form: Form, text: Tensor | None, steps: int, batch: int, seed: int, *, prose: float = 0.5, drill: float = 0.0
 ) -> Iterator[Rows]:
-    """The rows of each step: prose and synthetic ones, synthetic ones only without a text."""
+    """The rows of each step.
+
+    Args:
+        form: Of a row.
+        text: For prose rows; None for none.
+        steps: How many times.
+        batch: Rows of a step.
+        seed: Of what is drawn.
+        prose: Share of prose rows, if there is a text.
+        drill: Share of ``tasks.drill_rows``; the rest is ``tasks.recall_rows``.
+    """
     draw = torch.Generator().manual_seed(seed)
+    of_text, of_drill = 0 if text is None else round(prose * batch), round(drill * batch)
     for _ in range(steps):
-        of_text = 0 if text is None else round(prose * batch)
-        rows = recall_rows(form, batch - of_text, draw)
+        parts = []
         if text is not None and of_text:
-            rows = joined(prose_rows(text, form, of_text, draw), rows)
-        yield rows
+            parts.append(prose_rows(text, form, of_text, draw))
+        if of_drill:
+            parts.append(drill_rows(form, of_drill, draw))
+        if batch > of_text + of_drill:
+            parts.append(recall_rows(form, batch - of_text - of_drill, draw))
+        yield joined(*parts)
 
 
 def train(
