@@ -12,9 +12,11 @@ from presscheck.systems.gist_compression import (
     context_gap,
     fit_decoder,
     next_token_loss,
+    probes,
+    tasks,
     token_importance,
+    training,
 )
-from presscheck.systems.gist_compression import probes, tasks, training
 from presscheck.systems.gist_compression.autoencoding import intervals
 from presscheck.systems.gist_compression.baselines import masked_logits, sink_mask
 from presscheck.testbeds.language import tiny_llama
@@ -177,7 +179,9 @@ def test_surprises_are_values_of_another_topic():
     rows = tasks.recall_rows(FORM, 60, draw())
     share = rows.related.sum().item() / rows.asked.sum().item()
     assert 0.65 < share < 0.85 and not (rows.related & ~rows.asked).any()
-    for ids, asked, related in zip(rows.ids.tolist(), rows.asked.tolist(), rows.related.tolist(), strict=True):
+    for ids, asked, related in zip(
+        rows.ids.tolist(), rows.asked.tolist(), rows.related.tolist(), strict=True
+    ):
         for place in (i for i, yes in enumerate(asked) if yes):
             told = ids.index(ids[place])
             topic = (ids[told + 1] - WORD) // 4  # the word behind the item

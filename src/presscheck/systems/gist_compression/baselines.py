@@ -17,7 +17,7 @@ from .layout import additive, layout
 
 
 def sink_mask(tokens: int, config: GistConfig, sinks: int = 4) -> Tensor:
-    """What a cache of sinks and recent tokens lets each token see, with no more room than a ``GistCache`` has.
+    """What a cache of sinks and recent tokens lets each token see, with no more room than gists have.
 
     While token i is read, a gist model holds M gists of earlier segments and what it has read of
     its own. Here token i sees the first `sinks` tokens and the latest, itself included, as many
@@ -42,7 +42,9 @@ def sink_mask(tokens: int, config: GistConfig, sinks: int = 4) -> Tensor:
         before = (place.is_gist.cumsum(0))[~place.is_gist]
         budget = budget + before - (raw // config.segment_len) * config.gists
     if config.segment_len > config.gists and config.gists <= sinks and tokens > config.segment_len:
-        raise ValueError(f"{sinks} sinks leave no room: a segment of {config.segment_len} is kept as {config.gists}")
+        raise ValueError(
+            f"{sinks} sinks leave no room: a segment of {config.segment_len} is kept as {config.gists}"
+        )
     oldest = (raw + 1 - (budget - sinks).clamp(min=1)).clamp(min=0).cummax(0).values
     causal = torch.ones(tokens, tokens, dtype=torch.bool).tril()
     return causal & ((raw < sinks) | (raw >= oldest[:, None]))

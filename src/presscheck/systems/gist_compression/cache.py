@@ -87,7 +87,9 @@ class GistCache(DynamicCache):
 
     def nbytes(self) -> int:
         """Bytes of the keys, values and memory that are kept."""
-        kept = [tensor for layer in self.layers if layer.is_initialized for tensor in (layer.keys, layer.values)]
+        kept = [
+            tensor for layer in self.layers if layer.is_initialized for tensor in (layer.keys, layer.values)
+        ]
         kept += [] if self.memory is None else [self.memory]
         storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage() for tensor in kept}
         return sum(storage.nbytes() for storage in storages.values())

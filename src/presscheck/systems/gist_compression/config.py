@@ -41,7 +41,9 @@ class GistConfig:
 
     def __post_init__(self) -> None:
         if self.ratio < 1:
-            raise ValueError(f"ratio must be at least 1, got {self.ratio}: raw tokens that one gist stands for")
+            raise ValueError(
+                f"ratio must be at least 1, got {self.ratio}: raw tokens that one gist stands for"
+            )
         if self.segment_len < self.ratio or self.segment_len % self.ratio:
             raise ValueError(
                 f"segment_len must be a multiple of ratio, got {self.segment_len} and {self.ratio}: "

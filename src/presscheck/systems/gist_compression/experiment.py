@@ -67,8 +67,8 @@ WINDOW, KERNEL = 8, 5
 """Of SnapKV: its usual window of 64 is longer than what is kept here."""
 SIZES = {
     "smoke": Size(
-        width=32, layers=1, heads=2, form=Form(digits=4), drill_steps=1, base_steps=1, base_rate=4e-3, steps=2,
-        batch=4, rate=1e-3, prose=0.5, held_out=8, arms=EVERYTHING, decoder_steps=2, gate=0.0,
+        width=32, layers=1, heads=2, form=Form(digits=4), drill_steps=1, base_steps=1, base_rate=4e-3,
+        steps=2, batch=4, rate=1e-3, prose=0.5, held_out=8, arms=EVERYTHING, decoder_steps=2, gate=0.0,
     ),
     "quick": Size(
         width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=250, base_rate=4e-3, steps=100,
@@ -223,7 +223,11 @@ def _sinks(size: Size, seed: int) -> Iterator[Reading]:
     config = settings("fine-kv-4", size.form)
     rows = held_out(size, seed)
     allowed = sink_mask(rows.ids.shape[1], config)
-    yield "recall", probes.recall_probe(lambda ids: masked_logits(model, ids, allowed), rows.ids, rows.asked), "1"
+    yield (
+        "recall",
+        probes.recall_probe(lambda ids: masked_logits(model, ids, allowed), rows.ids, rows.asked),
+        "1",
+    )
     each = 2 * 4 * size.width * size.layers  # keys and values in float32
     cut = size.form.tokens - size.form.segment_len
     yield "memory_bytes", each * (int(allowed[cut].sum()) - 1), "B"
@@ -241,7 +245,9 @@ def _gists(size: Size, arm: str, seed: int) -> Iterator[Reading]:
     if lm.config.memory == "kv" and (lm.decoder is not None or size.decoder_steps):
         decoder = lm.decoder
         if decoder is None:
-            decoder = fit_decoder(lm, [batch.ids for batch in rows_of(size, seed)[: size.decoder_steps]], seed=seed)
+            decoder = fit_decoder(
+                lm, [batch.ids for batch in rows_of(size, seed)[: size.decoder_steps]], seed=seed
+            )
         yield "rebuilt", probes.reconstruction_accuracy(decoder, lm, held_out(size, seed).ids), "1"
 
 

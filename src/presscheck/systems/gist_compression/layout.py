@@ -87,7 +87,9 @@ def insert_gists(
         raise ValueError(f"ids must be (batch, tokens) with at least one token, got {tuple(ids.shape)}")
     labels = ids if labels is None else labels
     if labels.shape != ids.shape:
-        raise ValueError(f"labels {tuple(labels.shape)} do not fit ids {tuple(ids.shape)}: one for each token")
+        raise ValueError(
+            f"labels {tuple(labels.shape)} do not fit ids {tuple(ids.shape)}: one for each token"
+        )
     place = layout(0, ids.shape[1], config, ids.device)
     column = ids.new_full((len(ids), 1), gist_id)
     ignored = labels.new_full((len(ids), 1), IGNORED)

@@ -60,7 +60,9 @@ def check_model(model: Any) -> None:
     if kind not in MODELS:
         raise ValueError(f"{name} is not supported: need one of {', '.join(MODELS)}")
     if not hasattr(model, "get_decoder") or model.get_output_embeddings() is None:
-        raise ValueError(f"{name} has no head that gives logits: need a causal language model, not its body alone")
+        raise ValueError(
+            f"{name} has no head that gives logits: need a causal language model, not its body alone"
+        )
     way = str(getattr(settings, "_attn_implementation", None))
     if way not in WAYS:
         raise ValueError(
@@ -303,7 +305,9 @@ class GistCausalLM(nn.Module):
         folder = Path(folder)
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
-            raise FileNotFoundError(f"{folder} holds no {missing[0]}: need a folder that GistCausalLM.save wrote")
+            raise FileNotFoundError(
+                f"{folder} holds no {missing[0]}: need a folder that GistCausalLM.save wrote"
+            )
         config = GistConfig(**json.loads((folder / FILES[0]).read_text("utf-8")))
         found = cls(AutoModelForCausalLM.from_pretrained(folder, **options), config)
         found.load_state_dict(load_file(folder / FILES[1]), strict=False)

@@ -47,7 +47,7 @@ def position_curve(logits_of: LogitsOf, reference: LogitsOf, ids: Tensor, segmen
         ValueError: if T does not fit.
     """
     T = ids.shape[1]
-    if T % segment_len or T < 2 * segment_len:
+    if T % segment_len or 2 * segment_len > T:
         raise ValueError(f"need whole segments of {segment_len} tokens, two at least, got {T} tokens")
     excess = token_losses(logits_of, ids) - token_losses(reference, ids)
     excess = excess[:, segment_len:]

@@ -3,10 +3,10 @@
 A row has S segments of L tokens. Prose rows are characters of a text. Synthetic rows are made of
 cells of four tokens: a record (an item of some kind, three words), a question (which item was of that
 kind? the item, two words) or four words. An item is one token that says its kind and its value.
-Each segment has a topic: its words are of that topic, and so are most of its values; the others are surprises.
-No kind comes twice in a row. A string of symbols stands in one segment before the last; the last
-repeats it and asks for items otherwise. Labels leave out what nobody can know: items that are new, what is
-asked next, the string when it is new.
+Each segment has a topic: its words are of that topic, and so are most of its values; the others
+are surprises. There is one item of a kind in a row. A string of symbols stands in one segment
+before the last; the last repeats it and asks for items otherwise. Labels leave out what nobody can
+know: items that are new, what is asked next, the string when it is new.
 
 Shapes: B batch, T = S * L tokens, C cells of a segment, n records of a segment, R = (S - 1) * n.
 """
@@ -199,8 +199,8 @@ def drill_rows(form: Form, count: int, draw: torch.Generator) -> Rows:
     """Rows that teach recall quickly: nearly every label is known from what came before in the row.
 
     The first half of a row is 16 symbols in a circle, gone round again and again, each time from
-    another place; the second an item of each kind, and questions for them. A model of two layers learns to look
-    back from a thousand such rows, from ``recall_rows`` only after far more.
+    another place; the second an item of each kind, and questions for them. A model of two layers
+    learns to look back from some thousand such rows, from ``recall_rows`` alone after far more.
     """
     half = form.tokens // 2
     circle = torch.rand(count, SYMBOLS, generator=draw).argsort(1)[:, :16]

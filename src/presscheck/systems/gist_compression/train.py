@@ -27,7 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0; 2 if what is asked for cannot be done, with the reason on standard error.
     """
-    parser = argparse.ArgumentParser(prog="python -m presscheck.systems.gist_compression.train", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m presscheck.systems.gist_compression.train", description=__doc__
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder that is written; it must not exist")
     own = parser.add_argument_group("an arm of the experiment")
     own.add_argument("--arm", default="fine-kv-4")
@@ -111,7 +113,9 @@ def train_on_text(model: Any, ids: Tensor, config: GistConfig, options: Any) -> 
 
     tokens = config.segment_len * options.segments
     if len(ids) <= tokens:
-        raise ValueError(f"the text has {len(ids)} tokens, need more than {tokens}: a row of {options.segments} segments")
+        raise ValueError(
+            f"the text has {len(ids)} tokens, need more than {tokens}: a row of {options.segments} segments"
+        )
     lm = GistCausalLM(model, config)
     frozen = copy.deepcopy(model).eval() if config.tie_alpha else None
     draw = torch.Generator().manual_seed(0)
@@ -131,7 +135,9 @@ def train_on_text(model: Any, ids: Tensor, config: GistConfig, options: Any) -> 
         return loss
 
     lm.train()
-    last = train(list(lm.parameters()), loss_of, rows(), steps=options.steps, learning_rate=options.rate, warmup=10)
+    last = train(
+        list(lm.parameters()), loss_of, rows(), steps=options.steps, learning_rate=options.rate, warmup=10
+    )
     sys.stdout.write(f"loss of the last steps: {last:.3f}\n")
     return lm.eval()
 

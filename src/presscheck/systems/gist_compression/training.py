@@ -1,8 +1,8 @@
 """Training small models from scratch: a base with full attention, then every arm on the same rows.
 
 Reference: Deng et al., arXiv 2412.17483, section 2: compressed models go on from a pre-trained one
-with the loss on raw tokens, and full attention is trained on the same data for comparison. Differences: everything
-here is small, and trained from nothing. Shapes: B batch, T tokens.
+with the loss on raw tokens, and full attention is trained on the same data for comparison.
+Differences: everything here is small, and trained from nothing. Shapes: B batch, T tokens.
 """
 
 from __future__ import annotations
@@ -44,7 +44,14 @@ def small_llama(width: int, layers: int, heads: int, seed: int = 0) -> Any:
 
 
 def batches(
-    form: Form, text: Tensor | None, steps: int, batch: int, seed: int, *, prose: float = 0.5, drill: float = 0.0
+    form: Form,
+    text: Tensor | None,
+    steps: int,
+    batch: int,
+    seed: int,
+    *,
+    prose: float = 0.5,
+    drill: float = 0.0,
 ) -> Iterator[Rows]:
     """The rows of each step.
 
@@ -104,7 +111,9 @@ def train(
     return sum(last) / max(1, len(last))
 
 
-def train_full(model: Any, rows: Iterator[Rows] | list[Rows], *, steps: int, learning_rate: float, warmup: int = 0) -> float:
+def train_full(
+    model: Any, rows: Iterator[Rows] | list[Rows], *, steps: int, learning_rate: float, warmup: int = 0
+) -> float:
     """Train a model with full attention; it is changed. As ``train``."""
 
     def loss_of(step: int, batch: Rows) -> Tensor:
