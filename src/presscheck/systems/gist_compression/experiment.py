@@ -27,6 +27,7 @@ from . import probes, tasks
 from .autoencoding import fit_decoder
 from .baselines import masked_logits, sink_mask
 from .config import GistConfig
+from .figure import draw
 from .model import GistCausalLM
 from .tasks import Form, Rows
 from .training import batches, importance_of, small_llama, train_full, train_gist
@@ -75,7 +76,7 @@ SIZES = {
         batch=32, rate=2e-3, prose=0.0, held_out=64, arms=ARCHITECTURES, decoder_steps=0,
     ),
     "full": Size(
-        width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=1250, base_rate=4e-3, steps=200,
+        width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=1000, base_rate=4e-3, steps=150,
         batch=32, rate=2e-3, prose=0.4, held_out=128, arms=EVERYTHING, decoder_steps=60,
     ),
 }  # fmt: skip
@@ -128,19 +129,33 @@ def rows_of(size: Size, seed: int) -> list[Rows]:
 
 
 @functools.lru_cache(maxsize=1)
+def _full_model(size: Size, seed: int) -> tuple[Any, float]:
+    model = copy.deepcopy(base_model(size))
+    train_full(model, rows_of(size, seed), steps=size.steps, learning_rate=size.rate, warmup=20)
+    rows = held_out(size, seed)
+    return model, probes.recall_probe(plain(model), rows.ids, rows.asked)
+
+
 def full_model(size: Size, seed: int) -> Any:
     """Full attention, trained on a round's rows like all others.
 
     Raises:
         Unavailable: if it cannot recall: nothing can be said about what compression loses then.
     """
-    model = copy.deepcopy(base_model(size))
-    train_full(model, rows_of(size, seed), steps=size.steps, learning_rate=size.rate, warmup=20)
-    rows = held_out(size, seed)
-    recall = probes.recall_probe(lambda ids: model(ids, use_cache=False).logits, rows.ids, rows.asked)
+    model, recall = _full_model(size, seed)
     if recall < size.gate:
         raise Unavailable(f"not trained enough: full attention recalls {recall:.0%}, need {size.gate:.0%}")
     return model
+
+
+def plain(model: Any) -> probes.LogitsOf:
+    """Logits of a model with full attention."""
+
+    def logits_of(ids: Tensor) -> Tensor:
+        logits: Tensor = model(ids, use_cache=False).logits
+        return logits
+
+    return logits_of
 
 
 @functools.lru_cache(maxsize=1)
@@ -197,10 +212,6 @@ def _not_here(name: str, seed: int) -> Iterator[Reading]:
 def _full(size: Size, seed: int) -> Iterator[Reading]:
     model = full_model(size, seed)
 
-    def logits_of(ids: Tensor) -> Tensor:
-        logits: Tensor = model(ids, use_cache=False).logits
-        return logits
-
     def write_on(ids: Tensor, count: int) -> Tensor:
         with torch.no_grad():
             read = model(ids, use_cache=True)
@@ -211,7 +222,7 @@ def _full(size: Size, seed: int) -> Iterator[Reading]:
                     read = model(token, cache=read.cache)
         return ids
 
-    yield from _measured(size, seed, logits_of, write_on)
+    yield from _measured(size, seed, plain(model), write_on)
     cut = size.form.tokens - size.form.segment_len
     with torch.no_grad():
         read = model(held_out(size, seed).ids[:1, :cut], use_cache=True)
@@ -262,7 +273,8 @@ def _measured(
     yield "recall_related", related, "1"
     yield "recall_surprise", surprise, "1"
     yield "surprise_gap", related - surprise, "1"
-    curve = probes.uuid_prefix_curve(write_on, rows.ids, rows.string)
+    strings = slice(0, size.held_out // 2)  # written token by token, which takes its time
+    curve = probes.uuid_prefix_curve(write_on, rows.ids[strings], rows.string[strings])
     for place, share in enumerate(curve.tolist()):
         yield f"digit_{place + 1}", share, "1"
     yield "way_slope", probes.slope(curve), "1"
@@ -270,8 +282,8 @@ def _measured(
         text = held_out_prose(size, seed)
         losses.append(probes.token_losses(logits_of, text.ids)[:, L:])
         yield "text_nll", losses[-1].mean().item(), "nat"
-        full = full_model(size, seed)
-        excess = probes.position_curve(logits_of, lambda ids: full(ids, use_cache=False).logits, text.ids, L)
+        full = plain(full_model(size, seed))
+        excess = probes.position_curve(logits_of, full, text.ids, L)
         eighth = L // 8
         start, end = excess[:eighth].mean().item(), excess[-eighth:].mean().item()
         yield "excess_start", start, "nat"
@@ -337,3 +349,8 @@ def parameters(run: Run) -> dict[str, Any]:
         "tie_alpha": TIE_ALPHA,
         "threads": torch.get_num_threads(),
     }
+
+
+def figure(record: Any) -> Any:
+    """Loss by offset, recall by memory, and along the string."""
+    return draw(record)

@@ -67,11 +67,9 @@ def _ours(options: argparse.Namespace) -> GistCausalLM:
     from . import experiment
 
     size = experiment.SIZES[options.size]
-    gists = [arm for arm in experiment.EVERYTHING if arm.partition("-")[0] in ("fine", "coarse")]
+    gists = [arm for arm in size.arms if arm.partition("-")[0] in ("fine", "coarse")]
     if options.arm not in gists:
-        raise ValueError(f"{options.arm} is no gist model of the experiment: it has {', '.join(gists)}")
-    if options.size == "quick" and not size.prose and options.arm not in size.arms:
-        raise ValueError(f"{options.arm} is measured at full only: give --size full")
+        raise ValueError(f"{options.arm} is no gist model of this size: it has {', '.join(gists)}")
     lm = experiment.gist_model(size, options.seed, options.arm)
     rows = experiment.held_out(size, options.seed)
     recall = experiment.probes.recall_probe(lambda ids: lm(ids).logits, rows.ids, rows.asked)
