@@ -64,6 +64,8 @@ LOSSES = ("fine-kv-4+ae", "fine-kv-4+tie", "fine-kv-4+ae+tie")
 RAW = ("sinks-4", "kvpress-snapkv-4")
 EVERYTHING = (*ARCHITECTURES, "fine-kv-16", *LOSSES, *RAW)
 AE_WEIGHT, TIE_ALPHA = 1.0, 1.0
+DRILL = 0.25
+"""Share of ``tasks.drill_rows`` in all training but the base's first steps, which have no other."""
 WINDOW, KERNEL = 8, 5
 """Of SnapKV: its usual window of 64 is longer than what is kept here."""
 SIZES = {
@@ -72,12 +74,12 @@ SIZES = {
         steps=2, batch=4, rate=1e-3, prose=0.5, held_out=8, arms=EVERYTHING, decoder_steps=2, gate=0.0,
     ),
     "quick": Size(
-        width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=250, base_rate=4e-3, steps=100,
+        width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=150, base_rate=4e-3, steps=80,
         batch=32, rate=2e-3, prose=0.0, held_out=64, arms=ARCHITECTURES, decoder_steps=0,
     ),
     "full": Size(
-        width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=1000, base_rate=4e-3, steps=150,
-        batch=32, rate=2e-3, prose=0.4, held_out=128, arms=EVERYTHING, decoder_steps=60,
+        width=64, layers=2, heads=2, form=Form(), drill_steps=400, base_steps=1000, base_rate=4e-3, steps=160,
+        batch=32, rate=2e-3, prose=0.35, held_out=128, arms=EVERYTHING, decoder_steps=60,
     ),
 }  # fmt: skip
 ROUNDS = {"smoke": 2, "quick": 5, "full": 5}
@@ -116,7 +118,7 @@ def base_model(size: Size) -> Any:
     model = small_llama(size.width, size.layers, size.heads)
     rows = functools.partial(batches, size.form, _text()[0], batch=size.batch)
     drills = rows(steps=size.drill_steps, seed=1 << 20, prose=0.0, drill=1.0)
-    mixed = rows(steps=size.base_steps, seed=1 << 21, prose=size.prose, drill=0.25)
+    mixed = rows(steps=size.base_steps, seed=1 << 21, prose=size.prose, drill=DRILL)
     steps = size.drill_steps + size.base_steps
     train_full(model, itertools.chain(drills, mixed), steps=steps, learning_rate=size.base_rate, warmup=30)
     return model
@@ -125,7 +127,9 @@ def base_model(size: Size) -> Any:
 @functools.lru_cache(maxsize=1)
 def rows_of(size: Size, seed: int) -> list[Rows]:
     """What every arm of a round is trained on, in this order."""
-    return list(batches(size.form, _text()[0], size.steps, size.batch, 2 * seed, prose=size.prose))
+    return list(
+        batches(size.form, _text()[0], size.steps, size.batch, 2 * seed, prose=size.prose, drill=DRILL)
+    )
 
 
 @functools.lru_cache(maxsize=1)
