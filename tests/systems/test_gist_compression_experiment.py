@@ -49,7 +49,6 @@ def test_full_attention_has_as_many_updates_on_the_same_rows(monkeypatch):
 
     watch("train_full")
     watch("train_gist")
-    experiment._full_model.cache_clear()
     experiment.full_model(SMOKE, 3)
     experiment.gist_model(SMOKE, 3, "fine-kv-4")
     assert seen["train_full"] == seen["train_gist"]

@@ -1,7 +1,8 @@
 """Gist models beside full attention, from one base: recall, prose, where the loss sits, what is kept.
 
-The base is trained once a run with full attention. In a round every arm goes on from it over the
-same rows with as many updates, full attention too, and is measured on the same held-out rows.
+The base is trained once a run with full attention. Every arm goes on from it over the same rows with as
+many updates, full attention too; each round measures all arms on held-out rows of its own. Models are
+trained ``trainings`` times a run, each on other rows; rounds beyond that take them in turn.
 Figures are of segments that have something compressed in front of them.
 """
 
@@ -24,7 +25,7 @@ from presscheck.bench.run import Arm, Reading, Run, Unavailable
 from presscheck.testbeds.language import cache_bytes, prose
 
 from . import probes, tasks
-from .autoencoding import fit_decoder
+from .autoencoding import WeakDecoder, fit_decoder
 from .baselines import masked_logits, sink_mask
 from .config import GistConfig
 from .figure import draw
@@ -55,6 +56,8 @@ class Size:
     arms: tuple[str, ...]
     decoder_steps: int
     """Of a decoder that shows what gists hold which were not trained for it."""
+    trainings: int = 1
+    """How often every arm is trained; rounds beyond measure the same models on other rows."""
     gate: float = 0.9
     """Recall that full attention must reach, or nothing else is measured."""
 
@@ -71,18 +74,18 @@ WINDOW, KERNEL = 8, 5
 SIZES = {
     "smoke": Size(
         width=32, layers=1, heads=2, form=Form(digits=4), drill_steps=1, base_steps=1, base_rate=4e-3,
-        steps=2, batch=4, rate=1e-3, prose=0.5, held_out=8, arms=EVERYTHING, decoder_steps=2, gate=0.0,
+        steps=2, batch=4, rate=1e-3, prose=0.5, held_out=8, arms=EVERYTHING, decoder_steps=2, trainings=2, gate=0.0,
     ),
     "quick": Size(
-        width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=150, base_rate=4e-3, steps=80,
-        batch=32, rate=2e-3, prose=0.0, held_out=64, arms=ARCHITECTURES, decoder_steps=0,
+        width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=100, base_rate=4e-3, steps=200,
+        batch=32, rate=4e-3, prose=0.0, held_out=64, arms=ARCHITECTURES, decoder_steps=0,
     ),
     "full": Size(
-        width=64, layers=2, heads=2, form=Form(), drill_steps=400, base_steps=1000, base_rate=4e-3, steps=160,
-        batch=32, rate=2e-3, prose=0.35, held_out=128, arms=EVERYTHING, decoder_steps=60,
+        width=64, layers=2, heads=2, form=Form(), drill_steps=400, base_steps=1000, base_rate=4e-3, steps=300,
+        batch=32, rate=4e-3, prose=0.25, held_out=128, arms=EVERYTHING, decoder_steps=60, trainings=2,
     ),
 }  # fmt: skip
-ROUNDS = {"smoke": 2, "quick": 5, "full": 5}
+ROUNDS = {"smoke": 2, "quick": 5, "full": 6}
 WARMUP = {"smoke": 0, "quick": 0, "full": 0}
 PEER = "presscheck.systems.gist_compression.peers:snapkv"
 
@@ -112,7 +115,7 @@ def _text() -> tuple[Tensor, Tensor]:
     return ids[:cut], ids[cut:]
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
 def base_model(size: Size) -> Any:
     """Full attention, trained from nothing."""
     model = small_llama(size.width, size.layers, size.heads)
@@ -124,29 +127,29 @@ def base_model(size: Size) -> Any:
     return model
 
 
-@functools.lru_cache(maxsize=1)
-def rows_of(size: Size, seed: int) -> list[Rows]:
-    """What every arm of a round is trained on, in this order."""
+@functools.cache
+def rows_of(size: Size, training: int) -> list[Rows]:
+    """What every arm is trained on, in this order."""
     return list(
-        batches(size.form, _text()[0], size.steps, size.batch, 2 * seed, prose=size.prose, drill=DRILL)
+        batches(size.form, _text()[0], size.steps, size.batch, 2 * training, prose=size.prose, drill=DRILL)
     )
 
 
-@functools.lru_cache(maxsize=1)
-def _full_model(size: Size, seed: int) -> tuple[Any, float]:
+@functools.cache
+def _full_model(size: Size, training: int) -> tuple[Any, float]:
     model = copy.deepcopy(base_model(size))
-    train_full(model, rows_of(size, seed), steps=size.steps, learning_rate=size.rate, warmup=20)
-    rows = held_out(size, seed)
+    train_full(model, rows_of(size, training), steps=size.steps, learning_rate=size.rate, warmup=20)
+    rows = held_out(size, training)
     return model, probes.recall_probe(plain(model), rows.ids, rows.asked)
 
 
 def full_model(size: Size, seed: int) -> Any:
-    """Full attention, trained on a round's rows like all others.
+    """A round's full attention, trained on the same rows as all others.
 
     Raises:
         Unavailable: if it cannot recall: nothing can be said about what compression loses then.
     """
-    model, recall = _full_model(size, seed)
+    model, recall = _full_model(size, seed % size.trainings)
     if recall < size.gate:
         raise Unavailable(f"not trained enough: full attention recalls {recall:.0%}, need {size.gate:.0%}")
     return model
@@ -162,10 +165,10 @@ def plain(model: Any) -> probes.LogitsOf:
     return logits_of
 
 
-@functools.lru_cache(maxsize=1)
-def _importance(size: Size, seed: int) -> list[Tensor]:
+@functools.cache
+def _importance(size: Size, training: int) -> list[Tensor]:
     config = settings("fine-kv-4+tie", size.form)
-    return [importance_of(base_model(size), config, batch) for batch in rows_of(size, seed)]
+    return [importance_of(base_model(size), config, batch) for batch in rows_of(size, training)]
 
 
 def held_out(size: Size, seed: int) -> Rows:
@@ -179,14 +182,25 @@ def held_out_prose(size: Size, seed: int) -> Rows:
     return tasks.prose_rows(_text()[1], size.form, size.held_out, draw)
 
 
-def gist_model(size: Size, seed: int, arm: str) -> GistCausalLM:
+@functools.cache
+def gist_model(size: Size, training: int, arm: str) -> GistCausalLM:
     """The trained model of an arm."""
     config = settings(arm, size.form)
-    weights = _importance(size, seed) if config.tie_alpha else None
+    weights = _importance(size, training) if config.tie_alpha else None
     return train_gist(
-        base_model(size), config, rows_of(size, seed), steps=size.steps, learning_rate=size.rate, warmup=20,
-        weights=weights, seed=seed,
+        base_model(size), config, rows_of(size, training), steps=size.steps, learning_rate=size.rate,
+        warmup=20, weights=weights, seed=training,
     )  # fmt: skip
+
+
+@functools.cache
+def _decoder(size: Size, training: int, arm: str) -> WeakDecoder:
+    """The decoder that an arm was trained with, or one that is trained for it as it is."""
+    lm = gist_model(size, training, arm)
+    if lm.decoder is not None:
+        return lm.decoder
+    shown = [batch.ids for batch in rows_of(size, training)[: size.decoder_steps]]
+    return fit_decoder(lm, shown, seed=training)
 
 
 # Arms ---------------------------------------------------------------------------------
@@ -250,19 +264,16 @@ def _sinks(size: Size, seed: int) -> Iterator[Reading]:
 
 def _gists(size: Size, arm: str, seed: int) -> Iterator[Reading]:
     full_model(size, seed)  # if it is not trained enough, this arm says so
-    lm = gist_model(size, seed, arm)
+    training = seed % size.trainings
+    lm = gist_model(size, training, arm)
 
     def write_on(ids: Tensor, count: int) -> Tensor:
         return lm.generate(ids, max_new_tokens=count)
 
     yield from _measured(size, seed, lambda ids: lm(ids).logits, write_on)
     yield from _memory(size, seed, lm)
-    if lm.config.memory == "kv" and (lm.decoder is not None or size.decoder_steps):
-        decoder = lm.decoder
-        if decoder is None:
-            decoder = fit_decoder(
-                lm, [batch.ids for batch in rows_of(size, seed)[: size.decoder_steps]], seed=seed
-            )
+    if lm.config.memory == "kv" and size.decoder_steps:
+        decoder = _decoder(size, training, arm)
         yield "rebuilt", probes.reconstruction_accuracy(decoder, lm, held_out(size, seed).ids), "1"
 
 
@@ -330,7 +341,7 @@ class _SnapKV:
 
     def __call__(self, seed: int) -> list[Reading]:
         """One trial, as of ``Peer``."""
-        folder = Path(self.folder.name) / f"round-{seed}"
+        folder = Path(self.folder.name) / f"training-{seed % self.size.trainings}"
         if not folder.exists():
             full_model(self.size, seed).save_pretrained(folder)
         return self.peer(seed)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
 def _model(folder: str) -> Any:
     from transformers import AutoModelForCausalLM
 
@@ -28,7 +28,7 @@ def snapkv(
 
     Args:
         seed: Of the round.
-        folder: Where the round's model with full attention lies, ``round-<seed>`` in it.
+        folder: Where the models with full attention lie, ``training-<number>`` in it.
         size: Of the experiment.
         ratio: Tokens read for each that is kept.
         window: Latest queries that decide, and stay.
@@ -45,8 +45,8 @@ def snapkv(
 
     # Not `from kvpress import`: it is in the peer's environment only.
     press: Any = importlib.import_module("kvpress").SnapKVPress
-    model = _model(f"{folder}/round-{seed}")
-    chosen = SIZES[size]  # type: ignore[index]
+    chosen = SIZES[size]
+    model = _model(f"{folder}/training-{seed % chosen.trainings}")
     rows = held_out(chosen, seed)
     ids, cut = rows.ids, chosen.form.tokens - chosen.form.segment_len
     kept: list[int] = []

@@ -1,8 +1,8 @@
 """Rows to train and measure on: prose, and records and strings to be recalled segments later.
 
 A row has S segments of L tokens. Prose rows are characters of a text. Synthetic rows are made of
-cells of four tokens: a record (an item of some kind, three words), a question (which item was of that
-kind? the item, two words) or four words. An item is one token that says its kind and its value.
+cells of four tokens: a record (an item of some kind, three words), two questions (which item was of
+that kind? the item) or four words. An item is one token that says its kind and its value.
 Each segment has a topic: its words are of that topic, and so are most of its values; the others
 are surprises. There is one item of a kind in a row. A string of symbols stands in one segment
 before the last; the last repeats it and asks for items otherwise. Labels leave out what nobody can
@@ -141,8 +141,8 @@ def recall_rows(form: Form, count: int, draw: torch.Generator) -> Rows:
     # Which cell is what.
     segment, cell = torch.arange(S)[None, :, None], torch.arange(C)
     home = pick(S - 1, 1, 1)
-    place = pick(C - form.string_cells + 1, 2)
-    begin = torch.where(segment == S - 1, place[:, 1, None, None], place[:, 0, None, None])
+    of_cells = pick(C - form.string_cells + 1, 2)
+    begin = torch.where(segment == S - 1, of_cells[:, 1, None, None], of_cells[:, 0, None, None])
     written = (segment == home) | (segment == S - 1)
     of_string = written & (cell >= begin) & (cell < begin + form.string_cells)
     rank = (rand(S, C) + 2.0 * of_string).argsort(2).argsort(2)
@@ -150,31 +150,34 @@ def recall_rows(form: Form, count: int, draw: torch.Generator) -> Rows:
     told = (segment * n + tells.cumsum(2) - 1).clamp(0, R - 1)
     known = segment * n  # records of earlier segments
     asks = ~tells & ~of_string & (segment > 0)
-    number = asks.cumsum(2) - 1
-    asks &= number < known  # none is asked for twice in a segment
+    number = 2 * (asks.cumsum(2)[..., None] - 1) + torch.arange(2)  # two questions a cell
+    asks = asks[..., None] & (number < known[..., None])  # no item is asked for twice in a segment
     order = (rand(S, R) + 2.0 * (torch.arange(R) >= known)).argsort(2)
-    asked_for = order.gather(2, number.clamp(0, R - 1))
-    record = torch.where(asks, asked_for, told).flatten(1)
-    tells, asks = tells.flatten(1), asks.flatten(1)
-    item, question = items.gather(1, record), _QUESTION + kinds.gather(1, record)
+    asked_for = order.gather(2, number.clamp(0, R - 1).flatten(2)).view(B, S * C, 2)
+    tells, asks, told = tells.flatten(1), asks.flatten(1, 2), told.flatten(1)
 
     # Cells as tokens.
     ids = _WORD + topic[:, :, None, None] * WORDS_EACH + pick(WORDS_EACH, S, C, CELL)
     ids = ids.view(B, S * C, CELL)
-    ids[..., 0] = torch.where(tells, item, torch.where(asks, question, ids[..., 0]))
-    ids[..., 1] = torch.where(asks, item, ids[..., 1])
     known_here = torch.ones_like(ids, dtype=torch.bool)
-    known_here[..., 0] = ~(tells | asks)
     asked, related = (torch.zeros_like(known_here) for _ in range(2))
-    asked[..., 1] = asks & (torch.arange(S * C) >= (S - 1) * C)
-    related[..., 1] = asked[..., 1] & at_home.gather(1, record)
+    ids[..., 0] = torch.where(tells, items.gather(1, told), ids[..., 0])
+    known_here[..., 0] = ~tells
+    in_last = torch.arange(S * C) >= (S - 1) * C
+    for which in range(2):
+        place, yes, record = 2 * which, asks[..., which], asked_for[..., which]
+        ids[..., place] = torch.where(yes, _QUESTION + kinds.gather(1, record), ids[..., place])
+        ids[..., place + 1] = torch.where(yes, items.gather(1, record), ids[..., place + 1])
+        known_here[..., place] &= ~yes
+        asked[..., place + 1] = yes & in_last
+        related[..., place + 1] = yes & in_last & at_home.gather(1, record)
     ids, known_here, asked, related = (x.flatten(1) for x in (ids, known_here, asked, related))
 
     # The string, told and repeated.
     text = torch.cat([torch.full((B, 1), MARK), _SYMBOL + rand(SYMBOLS).argsort(1)[:, : form.digits]], dim=1)
     string = torch.zeros_like(asked)
-    for again, which in ((False, home[:, 0]), (True, torch.full((B, 1), S - 1))):
-        start = (which * C + place[:, int(again), None]) * CELL
+    for again, segments in ((False, home[:, 0]), (True, torch.full((B, 1), S - 1))):
+        start = (segments * C + of_cells[:, int(again), None]) * CELL
         index = start + torch.arange(form.digits + 1)
         ids.scatter_(1, index, text)
         known_here.scatter_(1, index, again)
@@ -182,8 +185,8 @@ def recall_rows(form: Form, count: int, draw: torch.Generator) -> Rows:
         if again:
             string.scatter_(1, index[:, 1:], True)
 
-    # Up to two words in front, so that cells do not always begin where a gist's interval does. Each
-    # cell ends on two words or more, so that what is cut off at the end is words.
+    # Up to two words in front, so that cells do not always begin where a gist's interval does. What
+    # is cut off at the end is words or a question; a string ends on two words or more.
     shift = pick(3, 1)
     source = torch.arange(form.tokens) - shift
     front = source < 0

@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     own = parser.add_argument_group("an arm of the experiment")
     own.add_argument("--arm", default="fine-kv-4")
     own.add_argument("--size", default="quick", choices=("smoke", "quick", "full"))
-    own.add_argument("--seed", type=int, default=0, help="of the round")
+    own.add_argument("--seed", type=int, default=0, help="which training")
     yours = parser.add_argument_group("a model of your own")
     yours.add_argument("--model", help="folder or hub name of a causal language model")
     yours.add_argument("--text", type=Path, help="UTF-8 file to train on")
