@@ -49,10 +49,11 @@ def test_full_attention_has_as_many_updates_on_the_same_rows(monkeypatch):
 
     watch("train_full")
     watch("train_gist")
-    experiment.full_model(SMOKE, 3)
-    experiment.gist_model(SMOKE, 3, "fine-kv-4")
-    assert seen["train_full"] == seen["train_gist"]
+    size = experiment.Size(**{**vars(SMOKE), "rate": 2e-3})  # of which nothing is trained yet
+    experiment.full_model(size, 1)
+    experiment.gist_model(size, 1, "fine-kv-4")
     assert seen["train_full"][0] is seen["train_gist"][0]
+    assert seen["train_full"][1:] == seen["train_gist"][1:] == (2, 2e-3)
 
 
 def test_below_the_gate_every_arm_says_that_it_was_not_trained_enough(monkeypatch):

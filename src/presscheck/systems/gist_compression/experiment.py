@@ -74,15 +74,16 @@ WINDOW, KERNEL = 8, 5
 SIZES = {
     "smoke": Size(
         width=32, layers=1, heads=2, form=Form(digits=4), drill_steps=1, base_steps=1, base_rate=4e-3,
-        steps=2, batch=4, rate=1e-3, prose=0.5, held_out=8, arms=EVERYTHING, decoder_steps=2, trainings=2, gate=0.0,
+        steps=2, batch=4, rate=1e-3, prose=0.5, held_out=8, arms=EVERYTHING, decoder_steps=2,
+        trainings=2, gate=0.0,
     ),
     "quick": Size(
         width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=100, base_rate=4e-3, steps=200,
         batch=32, rate=4e-3, prose=0.0, held_out=64, arms=ARCHITECTURES, decoder_steps=0,
     ),
     "full": Size(
-        width=64, layers=2, heads=2, form=Form(), drill_steps=400, base_steps=1000, base_rate=4e-3, steps=300,
-        batch=32, rate=4e-3, prose=0.25, held_out=128, arms=EVERYTHING, decoder_steps=60, trainings=2,
+        width=64, layers=2, heads=2, form=Form(), drill_steps=400, base_steps=1000, base_rate=4e-3, steps=500,
+        batch=32, rate=4e-3, prose=0.25, held_out=128, arms=EVERYTHING, decoder_steps=60,
     ),
 }  # fmt: skip
 ROUNDS = {"smoke": 2, "quick": 5, "full": 6}
