@@ -75,7 +75,7 @@ class GistCache(DynamicCache):
             assert gists is not None
             self.memory = gists if self.memory is None else torch.cat([self.memory, gists], dim=1)
             self._kept = []
-            self.layers = []
+            self.layers.clear()
             return
         device = self.layers[0].keys.device
         index = torch.tensor([i for i, gist in enumerate(self._kept) if gist], device=device)
@@ -96,7 +96,7 @@ class GistCache(DynamicCache):
 
     def reset(self) -> None:
         """Forget everything."""
-        self.layers = []
+        self.layers.clear()
         self.raw_seen, self.memory, self._kept = 0, None, []
 
     def crop(self, *args: Any, **kwargs: Any) -> None:

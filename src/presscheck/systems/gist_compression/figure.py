@@ -57,7 +57,7 @@ def _means(record: Any) -> dict[str, dict[str, float]]:
 
 def _series(found: dict[str, float], prefix: str, first: int) -> list[float]:
     """Metrics that are numbered, in order."""
-    series = []
+    series: list[float] = []
     while f"{prefix}{first + len(series)}" in found:
         series.append(found[f"{prefix}{first + len(series)}"])
     return series

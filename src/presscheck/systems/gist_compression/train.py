@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _ours(options: argparse.Namespace) -> GistCausalLM:
-    from . import experiment
+    from . import experiment, probes
 
     size = experiment.SIZES[options.size]
     gists = [arm for arm in size.arms if arm.partition("-")[0] in ("fine", "coarse")]
@@ -72,7 +72,7 @@ def _ours(options: argparse.Namespace) -> GistCausalLM:
         raise ValueError(f"{options.arm} is no gist model of this size: it has {', '.join(gists)}")
     lm = experiment.gist_model(size, options.seed, options.arm)
     rows = experiment.held_out(size, options.seed)
-    recall = experiment.probes.recall_probe(lambda ids: lm(ids).logits, rows.ids, rows.asked)
+    recall = probes.recall_probe(lambda ids: lm(ids).logits, rows.ids, rows.asked)
     sys.stdout.write(f"{options.arm}: recall {recall:.3f}\n")
     return lm
 
