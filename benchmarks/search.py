@@ -46,25 +46,44 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--digests", type=Path, required=True)
-    parser.add_argument("--encoder", default="usem3")
+    parser.add_argument("--encoder", action="append", help="One after the other, where there are several.")
     parser.add_argument("--most", type=int, default=10**9, help="Queries of a kind, drawn by a fixed seed.")
+    parser.add_argument("--output", type=Path, default=OUT, help="The page; `search.md` by default.")
     given = parser.parse_args()
-    searcher = Searcher(Archive(Library(given.home)), given.encoder)
-    searcher.update()
-    ranking: Ranking = searcher.ranking
-    digests = [one for one in read_digests(given.digests) if one["id"] in searcher.meaning.slot]
+    encoders = given.encoder or ["usem3"]
+    sections, number = [], 0
+    for encoder in encoders:
+        searcher = Searcher(Archive(Library(given.home)), encoder)
+        searcher.update()
+        number = len(searcher.meaning)
+        sections += measured(searcher, read_digests(given.digests), given.most, len(encoders) == 1)
+    several = "" if len(encoders) == 1 else f" Encoders: {', '.join(encoders)}, over the same papers."
     lines = [
         "# Search: Korean queries against English papers",
         "",
-        f"Made by `benchmarks/search.py`: {len(searcher.meaning)} papers, encoder {searcher.meaning.model}. "
-        "One paper is right for each query. The ranking was fitted on one half of the digests (by a hash of "
-        "the id); these are the figures of the other half, with the 95 % bootstrap interval of recall@10.",
+        f"Made by `benchmarks/search.py`: {number} papers. One paper is right for each query. The "
+        "ranking was fitted on one half of the digests (by a hash of the id); these are the figures of the "
+        f"other half, with the 95 % bootstrap interval of recall@10.{several}",
+        *sections,
+    ]
+    text = "\n".join(lines) + "\n"
+    given.output.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def measured(searcher, digests, most, aims):
+    """The lines about one encoder."""
+    ranking: Ranking = searcher.ranking
+    digests = [one for one in digests if one["id"] in searcher.meaning.slot]
+    lines = [
         "",
-        "Weights: " + ", ".join(f"{name} {getattr(ranking, name):g}" for name in NAMES) + ".",
+        f"Encoder {searcher.meaning.model}, weights: "
+        + ", ".join(f"{name} {getattr(ranking, name):g}" for name in NAMES)
+        + ".",
     ]
     for kind in queries_of(digests):
         test = kind.halves == 1
-        drawn = np.random.default_rng(0).permutation(np.flatnonzero(test))[: given.most]
+        drawn = np.random.default_rng(0).permutation(np.flatnonzero(test))[:most]
         test = np.isin(np.arange(len(test)), drawn)
         kept = type(kind)(
             kind.kind,
@@ -72,6 +91,8 @@ def main() -> None:
             [i for i, k in zip(kind.ids, test, strict=True) if k],
             kind.halves[test],
         )
+        # The aims are for a whole archive, which one encoder has; a comparison may be over fewer papers.
+        aim = f", aim {AIM[kind.kind]:g}" if aims else ""
         of = f"{len(kept.texts)} of {int((kind.halves == 1).sum())} queries"
         plain = parts_of(searcher, kept)
         parts = parts_of(searcher, kept, ranking.projection)
@@ -95,7 +116,7 @@ def main() -> None:
         }
         places = {name: ranks(scores, parts.right) for name, scores in rows.items()}
         places["**the search itself** (cut to candidates)"] = product(searcher, kept, parts.right)
-        lines += ["", f"## {kind.kind}: {of}, aim {AIM[kind.kind]:g}", ""]
+        lines += ["", f"## {kind.kind}: {of}, {searcher.meaning.model}{aim}", ""]
         lines += [
             "| ranking | recall@1 | recall@10 | 95 % | MRR | nDCG@10 |",
             "| --- | --- | --- | --- | --- | --- |",
@@ -107,10 +128,7 @@ def main() -> None:
                 f"| {name} | {found['recall@1']:.3f} | {found['recall@10']:.3f} | {low:.3f} to {high:.3f} "
                 f"| {found['MRR']:.3f} | {found['nDCG@10']:.3f} |"
             )
-    text = "\n".join(lines) + "\n"
-    out = OUT if given.encoder == "usem3" else OUT.with_name(f"search_{given.encoder}.md")
-    out.write_text(text, encoding="utf-8")
-    print(text)
+    return lines
 
 
 if __name__ == "__main__":

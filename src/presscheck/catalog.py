@@ -8,6 +8,8 @@ Nothing here imports a system.
 from __future__ import annotations
 
 import difflib
+import functools
+from collections.abc import Iterable
 from importlib import machinery, metadata
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import msgspec
 
 from presscheck.claims import Manifest
 from presscheck.errors import BadInput
-from presscheck.types import Struct
+from presscheck.types import Paper, Struct
 
 GROUP = "presscheck.systems"
 HERE = Path(__file__).parent
@@ -41,11 +43,17 @@ class System(Struct, frozen=True, kw_only=True):
             raise BadInput(f"the system `{self.slug}` is broken: {self.broken}")
         path = self.folder / "claims.toml"
         try:
-            return msgspec.toml.decode(path.read_bytes(), type=Manifest)
+            return _decoded(path.read_bytes())
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadInput(f"{path}: {error}") from None
         except OSError as error:
             raise BadInput(f"{path}: {error.strerror or error}") from None
+
+
+@functools.lru_cache(maxsize=128)
+def _decoded(claims: bytes) -> Manifest:
+    """A claims.toml is looked at when a system is found and again when it is shown."""
+    return msgspec.toml.decode(claims, type=Manifest)
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -96,6 +104,27 @@ def systems() -> dict[str, System]:
         else:
             found[slug] = _checked(System(slug=slug, package=point.value, folder=where, origin=origin))
     return found
+
+
+@functools.cache
+def slugs_by_paper() -> dict[str, str]:
+    """ArXiv id → slug of the system that is here for it; looked up once a process."""
+    found: dict[str, str] = {}
+    for slug, system in systems().items():
+        if not system.broken:
+            found.setdefault(system.manifest().paper.arxiv, slug)
+    return found
+
+
+def with_systems(papers: Iterable[Paper]) -> tuple[Paper, ...]:
+    """The papers, each with the slug of its system where there is one and the paper does not name it."""
+    known = slugs_by_paper()
+    return tuple(
+        msgspec.structs.replace(paper, system=known[paper.id])
+        if not paper.system and paper.id in known
+        else paper
+        for paper in papers
+    )
 
 
 def find(name: str) -> System:

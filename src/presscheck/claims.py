@@ -90,6 +90,18 @@ class PaperRef(Struct, frozen=True, kw_only=True):
             raise ValueError(f"arxiv is `{self.arxiv}`: need an arXiv id without version, as in 2407.21018")
 
 
+class Accelerator(Struct, frozen=True, kw_only=True):
+    """How a system is switched on around a language model of transformers."""
+
+    call: str
+    """``package.module:name`` of a context manager: ``name(model, **settings)``."""
+    settings: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        if ":" not in self.call:
+            raise ValueError(f"call is `{self.call}`: need `package.module:name`")
+
+
 class SystemInfo(Struct, frozen=True, kw_only=True):
     """What a system offers and needs."""
 
@@ -101,6 +113,8 @@ class SystemInfo(Struct, frozen=True, kw_only=True):
     """The arm that the default figure draws at 1."""
     peers: dict[str, list[str]] = {}
     """Name → requirements of the library's own environment."""
+    accelerator: Accelerator | None = None
+    """How it runs inside a user's model, if it does."""
 
     def __post_init__(self) -> None:
         if ":" not in self.imports:

@@ -72,4 +72,6 @@ def test_each_system_of_ours_is_of_its_paper():
     for slug, system in catalog.systems().items():
         if system.origin == "presscheck":
             manifest = system.manifest()
-            assert (manifest.paper.arxiv, manifest.paper.title) == (papers[slug].arxiv, papers[slug].title)
+            assert manifest.paper.arxiv == papers[slug].arxiv
+            # A later version may have another title behind the system's name.
+            assert manifest.paper.title.split(":")[0] == papers[slug].title.split(":")[0]

@@ -13,10 +13,12 @@ from claimed import larch_system
 from editions import full_edition
 
 from presscheck.bench.standing import Standing
-from presscheck.edition.build import Order, build_edition
+from presscheck.catalog import slugs_by_paper
+from presscheck.edition.assemble import assemble
+from presscheck.edition.build import Order, build_day, build_edition
 from presscheck.edition.measured import LARGEST, made_from, measured
 from presscheck.edition.page import render_edition
-from presscheck.types import LANGUAGES, STYLES, Edition
+from presscheck.types import LANGUAGES, STYLES, Day, Edition, Paper
 
 
 @pytest.fixture
@@ -81,3 +83,21 @@ def test_an_edition_without_systems_is_made_from_its_inputs_alone(larch):
     assert made_from("abc", edition("").papers) == "abc"
     assert made_from("abc", edition().papers) not in ("abc", made_from("abd", edition().papers))
     assert made_from("", edition().papers) == ""
+
+
+def test_a_day_from_elsewhere_shows_the_claims_of_its_papers(larch, tmp_path):
+    arxiv = larch.manifest.paper.arxiv
+    papers = (
+        Paper(id=arxiv, title="Larch", abstract="We present Larch. It is small."),
+        Paper(id="2401.00001", title="Other", abstract="We present another one."),
+    )
+    day = Day(date="2024-05-02", taken="2024-05-03T00:00:00Z", papers=papers)
+    order = Order(out=tmp_path / "out", languages=("en",), styles=("detailed",))
+    slugs_by_paper.cache_clear()
+    try:
+        assert [p.system for p in assemble(day, ("en",), ("detailed",)).papers] == ["larch", ""]
+        assert not build_day(day, order).again and build_day(day, order).again
+    finally:
+        slugs_by_paper.cache_clear()
+    page = (tmp_path / "out" / day.date / "index.html").read_text()
+    assert page.count('<li class="claim"') == 4

@@ -100,6 +100,7 @@ def command(
     presscheck edition --language ko --style easy     one of the four digests
     presscheck edition 2024-07-31 --against them.md   theirs beside ours, checked
     presscheck edition --writer gguf:model.gguf       by a language model, checked
+    presscheck edition --writer hf:MODEL --with think by one of transformers, a system on
 
     Without a network, `latest` builds the editions that presscheck ships.
     A day that was fetched is kept in the library (PRESSCHECK_HOME) and not

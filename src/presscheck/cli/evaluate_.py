@@ -34,6 +34,7 @@ def command(
     writer: str | None,
     base_url: str,
     price: tuple[float, float] | None,
+    accelerators: tuple[str, ...],
     max_cost: float | None,
     as_json: bool,
 ) -> int:
@@ -67,7 +68,7 @@ def command(
     settings = load_settings(library.home, writer=writer)
     folder = results or library.home / "evaluations"
     if writer:
-        opened = open_writer(settings.writer, settings, library, base_url, price)
+        opened = open_writer(settings.writer, settings, library, base_url, price, accelerators)
         if opened is None:
             raise BadInput("the extractive writer quotes: there is nothing to evaluate", hint="name a model")
         shipped = _shipped(paths, library)

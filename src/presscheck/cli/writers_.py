@@ -37,6 +37,9 @@ def command(names: tuple[str, ...], no_test: bool, as_json: bool) -> int:
     price = [0.40, 1.60]               # US dollars for a million tokens in and out
     [writers.here]
     model = "gguf:~/models/model.gguf"
+    [writers.lean]
+    model = "hf:~/models/folder"       # a folder, a GGUF file or a name on the hub
+    with = ["think"]                   # systems that are switched on in it
     [writers.ollama]
     model = "openai:qwen3"
     base_url = "http://127.0.0.1:11434/v1"

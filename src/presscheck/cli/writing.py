@@ -51,8 +51,20 @@ def _cost(_: click.Context, option: click.Parameter, value: str | None) -> float
     return cost
 
 
+def _systems(_: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Slugs with commas between."""
+    if value is None:
+        return ()
+    slugs = tuple(part.strip() for part in value.split(","))
+    if not all(slugs):
+        raise BadInput(
+            f"--with is `{value[:80]}`: need systems with commas between", hint="as in --with think"
+        )
+    return slugs
+
+
 def writer_options(command: F) -> F:
-    """Add --writer, --base-url, --price and --max-cost."""
+    """Add --writer, --with, --base-url, --price and --max-cost."""
     for option in (
         click.option(
             "--max-cost", callback=_cost, metavar="USD", help="Stop before an edition costs more than this."
@@ -62,9 +74,16 @@ def writer_options(command: F) -> F:
         ),
         click.option("--base-url", default="", metavar="URL", help="An OpenAI-protocol server."),
         click.option(
+            "--with",
+            "accelerators",
+            callback=_systems,
+            metavar="SYSTEM,…",
+            help="Systems to switch on in an hf: model, such as think.",
+        ),
+        click.option(
             "--writer",
             metavar="MODEL",
-            help="openai:NAME, gguf:PATH, or one from presscheck.toml; extractive needs no model.",
+            help="openai:NAME, gguf:PATH, hf:MODEL, or one from presscheck.toml; extractive needs no model.",
         ),
     ):
         command = option(command)
@@ -72,7 +91,12 @@ def writer_options(command: F) -> F:
 
 
 def open_writer(
-    name: str, settings: Settings, library: Library, base_url: str, price: tuple[float, float] | None
+    name: str,
+    settings: Settings,
+    library: Library,
+    base_url: str,
+    price: tuple[float, float] | None,
+    accelerators: tuple[str, ...] = (),
 ) -> ModelWriter | None:
     """A writer by its name; None for the extractive one.
 
@@ -81,7 +105,7 @@ def open_writer(
     """
     from presscheck.digest.write.choose import open_model, writer_settings
 
-    one = writer_settings(name, settings, base_url=base_url, price=price)
+    one = writer_settings(name, settings, base_url=base_url, price=price, accelerators=accelerators)
     if one is None:
         return None
     from presscheck.digest.glossary import load_glossary
@@ -100,10 +124,11 @@ def writer_of(
     writer: str | None,
     base_url: str,
     price: tuple[float, float] | None,
+    accelerators: tuple[str, ...],
     max_cost: float | None,
 ) -> DayWriter | None:
     """The writer of an edition; None for the extractive one."""
-    opened = open_writer(settings.writer, settings, library, base_url, price)
+    opened = open_writer(settings.writer, settings, library, base_url, price, accelerators)
     if opened is None:
         if max_cost is not None:
             raise BadInput("the extractive writer costs nothing", hint="--max-cost goes with --writer")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from presscheck import __version__
+from presscheck.catalog import with_systems
 from presscheck.types import Day, Edition, Language, Style
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def assemble(
         writer: None for the extractive one.
 
     Returns:
-        The edition, its entries ordered by paper, then language, then style.
+        The edition, its entries ordered by paper, then language, then style; papers name the systems
+        that are here for them.
     """
     problems = day.problems
     if writer is None:
@@ -80,7 +82,7 @@ def assemble(
         languages=tuple(languages),
         styles=tuple(styles),
         inputs=inputs_hash(day, languages, styles, writer),
-        papers=day.papers,
+        papers=with_systems(day.papers),
         entries=entries,
         problems=problems,
     )

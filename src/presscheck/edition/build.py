@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from presscheck.catalog import with_systems
 from presscheck.edition.assemble import Writer, assemble, inputs_hash
 from presscheck.edition.measured import made_from
 from presscheck.errors import BadInput
@@ -116,9 +117,9 @@ def build_day(day: Day, order: Order) -> Built:
 
 def _again(day: Day, order: Order) -> Built | None:
     """What there is of a day that is published from the same inputs; else None."""
-    told = {name: getattr(day, name) for name in ("date", "taken", "state", "papers", "problems")}
+    told = {name: getattr(day, name) for name in ("date", "taken", "state", "problems")}
     inputs = inputs_hash(day, order.languages, order.styles, order.writer)
-    return _published(Edition(**told, inputs=inputs), order)
+    return _published(Edition(**told, papers=with_systems(day.papers), inputs=inputs), order)
 
 
 class Spread(Protocol):

@@ -19,6 +19,8 @@ _DOMAINS = "com|org|io|net|edu|ai|cc|dev|app|gov"
 _SITE = rf"(?<![\w.@-])[\w-]{{1,60}}(?:\.[\w-]{{1,60}}){{0,4}}\.(?:{_DOMAINS})/[^\s{{}}\\<>\"]*"
 WEB = rf"{_ADDRESS}|{_SITE}"
 """An address on the web."""
+WEB_SIGNS = ("://", "www.", *(f".{domain}/" for domain in _DOMAINS.split("|")))
+"""Every address has one of these, which are found faster."""
 
 _FONTS = "textbf|textit|textsc|texttt|textrm|textsf|emph|mathcal|mathbf|mathrm|mathbb|boldsymbol|operatorname"
 _SIGNS = "|".join(sorted(RELATIONS, key=len, reverse=True))
@@ -33,8 +35,8 @@ _PM = tuple(f"pm{gap}{digit}" for gap in ("", " ") for digit in _DIGITS)
 _RULES: dict[str, tuple[tuple[str, ...], str]] = {
     "wrapped": (("{http",), r"\{(?=https?://)[^\s{}]{1,300}\}"),
     "link": (("{",), rf"(?:{WEB})\{{[^{{}}]{{0,300}}\}}"),
-    "web": (("://", "www."), _ADDRESS),
-    "site": (tuple(f".{domain}/" for domain in _DOMAINS.split("|")), _SITE),
+    "web": (WEB_SIGNS[:2], _ADDRESS),
+    "site": (WEB_SIGNS[2:], _SITE),
     "font": (("{",), rf"(?<![A-Za-z\\])(?:{_FONTS}|{COLOURS})\{{[^{{}}]{{0,400}}\}}"),
     "bold": (("boldsymbol",), r"(?<![A-Za-z\\])boldsymbol(?=[^\x00-\x7f])"),
     "grid": (

@@ -16,7 +16,6 @@ import msgspec
 
 from presscheck.errors import BadInput
 from presscheck.papers.days import DAY, parse_day, parse_time
-from presscheck.papers.huggingface import day_of
 from presscheck.papers.lock import file_lock
 from presscheck.papers.snapshots import Snapshot, decode_snapshot, encode_snapshot
 from presscheck.papers.whole import cannot_write, create_whole, make_folder
@@ -79,6 +78,9 @@ class Library:
 
         A broken snapshot is passed over, and the Day's problems say so.
         """
+        # Here, since it brings all that cleans a text, and most who ask for a folder need none of it.
+        from presscheck.papers.huggingface import day_of
+
         broken: list[Problem] = []
         for path in reversed(self.snapshots(date)):
             try:
@@ -99,6 +101,8 @@ class Library:
 
     def votes(self, paper: str) -> list[tuple[str, int]]:
         """How many votes a paper had at which time, over all snapshots, oldest first."""
+        from presscheck.papers.huggingface import day_of
+
         series: set[tuple[str, int]] = set()
         mark = paper.encode()
         for date in self.days():

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from presscheck.errors import BadInput
 from presscheck.papers.clean import Cleaned, clean
-from presscheck.papers.glued import STARTERS, WEB
+from presscheck.papers.glued import STARTERS, WEB, WEB_SIGNS
 from presscheck.types import Paper, Sentence
 
 _OPENERS = frozenset(STARTERS)
@@ -34,10 +34,11 @@ _MAY_END = frozenset(
 
 _NAMES_WITH_MARK = frozenset(("yahoo", "jeopardy"))
 
-_MARK = re.compile(
-    rf"(?P<web>(?:{WEB})(?<![.!?…。！？,;:)\]\"'”’»]))"
-    r"|(?P<stop>[.!?…。！？]+(?: ?[”»]|[\"'’)\]」』])*)(?P<gap>\s+|$|(?<=[。！？」』])|(?=[가-힣A-Z\"'“‘(]))"
+_STOP = re.compile(
+    r"(?P<stop>[.!?…。！？]+(?: ?[”»]|[\"'’)\]」』])*)(?P<gap>\s+|$|(?<=[。！？」』])|(?=[가-힣A-Z\"'“‘(]))"
 )
+_STOP_OR_WEB = re.compile(rf"(?P<web>(?:{WEB})(?<![.!?…。！？,;:)\]\"'”’»]))|{_STOP.pattern}")
+"""An address is looked for at every letter, which takes as long as all else; few abstracts have one."""
 _WORD_BEFORE = re.compile(r"[^\s(\[\"“‘'—–/]*$")
 _WORD_AFTER = re.compile(r"[\"“‘'(\[*]*([^\s,.;:!?)\]\"”’]*)(.?)", re.DOTALL)
 _LOW_NAME = re.compile(r"[a-z]{1,3}[A-Z0-9]|[a-z]{1,8}-?[A-Z]|https?$")
@@ -53,8 +54,9 @@ def split(text: str) -> list[tuple[int, int]]:
     """
     cuts = []
     closing = _brackets(text)
-    for match in _MARK.finditer(text):
-        if match["web"] is None and _ends(text, match):
+    web = any(sign in text for sign in WEB_SIGNS)
+    for match in (_STOP_OR_WEB if web else _STOP).finditer(text):
+        if not (web and match["web"]) and _ends(text, match):
             at = match.end("stop")
             while closing and closing[-1][1] < at:
                 closing.pop()

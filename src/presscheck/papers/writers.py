@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from presscheck.types import Struct
 
 
@@ -9,7 +11,7 @@ class WriterSettings(Struct, frozen=True, kw_only=True):
     """Where a language model is, and what it may take."""
 
     model: str
-    """``openai:NAME`` or ``gguf:PATH``."""
+    """``openai:NAME``, ``gguf:PATH`` or ``hf:MODEL``."""
     base_url: str = ""
     """Of an OpenAI-protocol server, as in ``http://127.0.0.1:11434/v1``; empty for OpenAI's own."""
     key: str = ""
@@ -21,6 +23,10 @@ class WriterSettings(Struct, frozen=True, kw_only=True):
     timeout: float = 180.0
     """Seconds for one answer."""
     context: int = 8192
-    """Tokens of question and answer together, for a model in a file."""
+    """Tokens of question and answer together, for a model in this process."""
+    accelerators: tuple[str, ...] = msgspec.field(default=(), name="with")
+    """Systems that are switched on in an ``hf:`` model."""
+    device: str = "cpu"
+    """Where an ``hf:`` model runs, as torch writes it."""
     most: int = 2400
     """Tokens of an answer."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import importlib
+import importlib.util
 import os
 import re
 from pathlib import Path
@@ -21,19 +23,28 @@ OPENAI_KEY = "OPENAI_API_KEY"
 ANY_KEY = "PRESSCHECK_API_KEY"
 """The key for a base URL where no other variable is named. OpenAI's own key goes only to OpenAI."""
 
+SCHEMES = ("openai", "gguf", "hf")
+"""Of a model's name, before the colon."""
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
 def writer_settings(
-    name: str, settings: Settings, *, base_url: str = "", price: tuple[float, float] | None = None
+    name: str,
+    settings: Settings,
+    *,
+    base_url: str = "",
+    price: tuple[float, float] | None = None,
+    accelerators: tuple[str, ...] = (),
 ) -> WriterSettings | None:
     """The settings of a writer by its name or its model.
 
     Args:
-        name: ``extractive``, ``openai:NAME``, ``gguf:PATH``, or a name of ``[writers.NAME]``.
+        name: ``extractive``, ``openai:NAME``, ``gguf:PATH``, ``hf:MODEL``, or a name of ``[writers.NAME]``.
         settings: With the writers that are configured.
         base_url: From the command line; wins.
         price: From the command line; wins.
+        accelerators: From the command line; win.
 
     Returns:
         None for the extractive writer, which is no model.
@@ -42,12 +53,15 @@ def writer_settings(
         BadInput: if there is no such writer.
     """
     if name == WRITER:
-        if base_url or price:
-            raise BadInput("the extractive writer has no server and no price", hint="name a --writer")
+        if base_url or price or accelerators:
+            raise BadInput(
+                "the extractive writer has no server, no price and nothing to accelerate",
+                hint="name a --writer",
+            )
         return None
     if name in settings.writers:
         one = settings.writers[name]
-    elif name.partition(":")[0] in ("openai", "gguf") and name.partition(":")[2].strip():
+    elif name.partition(":")[0] in SCHEMES and name.partition(":")[2].strip():
         one = WriterSettings(model=name)
     else:
         known = [WRITER, *settings.writers]
@@ -56,12 +70,14 @@ def writer_settings(
             f"no writer is called `{name[:80]}`",
             hint=f"did you mean `{close[0]}`?"
             if close
-            else f"writers are {', '.join(known)}, openai:NAME and gguf:PATH",
+            else f"writers are {', '.join(known)}, openai:NAME, gguf:PATH and hf:MODEL",
         )
     if base_url:
         one = msgspec.structs.replace(one, base_url=base_url)
     if price is not None:
         one = msgspec.structs.replace(one, price=price)
+    if accelerators:
+        one = msgspec.structs.replace(one, accelerators=accelerators)
     return one
 
 
@@ -73,8 +89,15 @@ def open_model(one: WriterSettings) -> Model:
     """
     scheme, _, name = one.model.partition(":")
     name = name.strip()
-    if scheme not in ("openai", "gguf") or not name:
-        raise BadInput(f"`{one.model[:80]}` names no model", hint="models are openai:NAME and gguf:PATH")
+    if scheme not in SCHEMES or not name:
+        raise BadInput(
+            f"`{one.model[:80]}` names no model", hint="models are openai:NAME, gguf:PATH and hf:MODEL"
+        )
+    if one.accelerators and scheme != "hf":
+        raise BadInput(
+            f"{one.model[:80]} cannot run with {', '.join(one.accelerators)}",
+            hint="--with goes with hf:MODEL, a model of transformers in this process",
+        )
     if one.price is not None and not all(0 <= part < 1e6 for part in one.price):
         raise BadInput(f"the price of {one.model[:80]} is {one.price}: need dollars, 0 or more")
     if not 1 <= one.at_once <= 64 or not 0 < one.timeout <= 7200 or not 64 <= one.most <= 100_000:
@@ -82,19 +105,30 @@ def open_model(one: WriterSettings) -> Model:
             f"{one.model[:80]}: at_once {one.at_once}, timeout {one.timeout:g}, most {one.most}",
             hint="at_once is 1 to 64, timeout up to 7200 seconds, most 64 to 100000 tokens",
         )
-    if scheme == "gguf":
-        return _local(one, name)
-    return _endpoint(one, name)
+    if scheme == "openai":
+        return _endpoint(one, name)
+    if one.base_url:
+        raise BadInput("a model in this process has no base URL", hint="openai:NAME goes with --base-url")
+    if not 256 <= one.context <= 10_000_000:
+        raise BadInput(f"{one.model[:80]}: context {one.context}: need 256 or more tokens")
+    return _local(one, name) if scheme == "gguf" else _transformer(one, name)
 
 
 def _local(one: WriterSettings, name: str) -> Model:
     from presscheck.digest.write.local import Local
 
-    if one.base_url:
-        raise BadInput("a model in a file has no base URL", hint="openai:NAME goes with --base-url")
-    if not 256 <= one.context <= 10_000_000:
-        raise BadInput(f"{one.model[:80]}: context {one.context}: need 256 or more tokens")
     return Local(Path(name).expanduser(), context=one.context, total=one.timeout)
+
+
+def _transformer(one: WriterSettings, name: str) -> Model:
+    # By name, since this room stays light: torch is loaded only for those who ask for it.
+    if missing := [one for one in ("torch", "transformers") if importlib.util.find_spec(one) is None]:
+        raise BadInput(f"hf:{name[:80]} needs {' and '.join(missing)}", hint="`pip install 'presscheck[hf]'`")
+    chat = importlib.import_module("presscheck.inference.chat")
+    made: Model = chat.Chat(
+        name, accelerators=one.accelerators, context=one.context, device=one.device, total=one.timeout
+    )
+    return made
 
 
 def _endpoint(one: WriterSettings, name: str) -> Model:

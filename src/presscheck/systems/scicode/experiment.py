@@ -57,7 +57,7 @@ class Size:
 
 SIZES = {
     "smoke": Size(1, 1, 1, 1, 2, 1, 4, 1, 0, True, 1),
-    "quick": Size(2, 12, 1, 3, 13, 1, 200, 1, 100, False, 0),
+    "quick": Size(2, 8, 1, 3, 8, 1, 200, 1, 64, False, 0),
     "full": Size(2, 33, 1, 8, 13, 2, 200, 3, 96, True, 8),
 }
 ERROR_RATES = {"smoke": (0.3,), "quick": (0.1, 0.3, 0.5), "full": (0.1, 0.3, 0.5)}
@@ -103,12 +103,20 @@ def some_problems(seed: int, number: int) -> list[SciCodeProblem]:
 
 
 def hostile(seed: int, size: Size) -> list[Any]:
-    """The attacks of a round: at `smoke` only harmless ones, which take no time."""
+    """The attacks of a round.
+
+    At `smoke` only harmless ones, which take no time. At `quick` all that fool an exit status and, of the
+    rest, which run until a limit ends them, two that change from round to round. At `full` all.
+    """
     known = list(adversaries())
-    if size.hostile < len(known):
-        known = [one for one in known if one.harmless]
-        random.Random(f"hostile {seed}").shuffle(known)
-    return known[: size.hostile]
+    fooling = [one for one in known if one.fools_exit_status]
+    others = [one for one in known if not one.fools_exit_status]
+    if (more := size.hostile - len(fooling)) > 0:
+        more = min(more, len(others))
+        return fooling + [others[(seed * more + i) % len(others)] for i in range(more)]
+    harmless = [one for one in known if one.harmless]
+    random.Random(f"hostile {seed}").shuffle(harmless)
+    return harmless[: size.hostile]
 
 
 def spread(jobs: list[Any], work: Callable[[Any], Any]) -> list[Any]:
