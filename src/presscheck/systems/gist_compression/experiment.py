@@ -51,6 +51,8 @@ class Size:
     rate: float
     prose: float
     """Share of rows that are prose."""
+    drill: float
+    """Share of ``tasks.drill_rows``; the base's first steps have no other."""
     held_out: int
     """Rows of each kind that are measured on."""
     arms: tuple[str, ...]
@@ -67,23 +69,23 @@ LOSSES = ("fine-kv-4+ae", "fine-kv-4+tie", "fine-kv-4+ae+tie")
 RAW = ("sinks-4", "kvpress-snapkv-4")
 EVERYTHING = (*ARCHITECTURES, "fine-kv-16", *LOSSES, *RAW)
 AE_WEIGHT, TIE_ALPHA = 1.0, 1.0
-DRILL = 0.25
-"""Share of ``tasks.drill_rows`` in all training but the base's first steps, which have no other."""
 WINDOW, KERNEL = 8, 5
 """Of SnapKV: its usual window of 64 is longer than what is kept here."""
 SIZES = {
     "smoke": Size(
         width=32, layers=1, heads=2, form=Form(digits=4), drill_steps=1, base_steps=1, base_rate=4e-3,
-        steps=2, batch=4, rate=1e-3, prose=0.5, held_out=8, arms=EVERYTHING, decoder_steps=2,
+        steps=2, batch=4, rate=1e-3, prose=0.5, drill=0.25, held_out=8, arms=EVERYTHING, decoder_steps=2,
         trainings=2, gate=0.0,
     ),
     "quick": Size(
-        width=64, layers=2, heads=2, form=Form(), drill_steps=250, base_steps=100, base_rate=4e-3, steps=200,
-        batch=32, rate=4e-3, prose=0.0, held_out=64, arms=ARCHITECTURES, decoder_steps=0,
+        width=64, layers=2, heads=2, form=Form(segments=2), drill_steps=300, base_steps=300, base_rate=4e-3,
+        steps=600, batch=32, rate=4e-3, prose=0.0, drill=0.5, held_out=64, arms=ARCHITECTURES,
+        decoder_steps=0,
     ),
     "full": Size(
-        width=64, layers=2, heads=2, form=Form(), drill_steps=400, base_steps=1000, base_rate=4e-3, steps=500,
-        batch=32, rate=4e-3, prose=0.25, held_out=128, arms=EVERYTHING, decoder_steps=60,
+        width=64, layers=2, heads=2, form=Form(), drill_steps=400, base_steps=1000, base_rate=4e-3,
+        steps=2500, batch=32, rate=4e-3, prose=0.25, drill=0.25, held_out=128, arms=EVERYTHING,
+        decoder_steps=200,
     ),
 }  # fmt: skip
 ROUNDS = {"smoke": 2, "quick": 5, "full": 6}
@@ -122,7 +124,7 @@ def base_model(size: Size) -> Any:
     model = small_llama(size.width, size.layers, size.heads)
     rows = functools.partial(batches, size.form, _text()[0], batch=size.batch)
     drills = rows(steps=size.drill_steps, seed=1 << 20, prose=0.0, drill=1.0)
-    mixed = rows(steps=size.base_steps, seed=1 << 21, prose=size.prose, drill=DRILL)
+    mixed = rows(steps=size.base_steps, seed=1 << 21, prose=size.prose, drill=size.drill)
     steps = size.drill_steps + size.base_steps
     train_full(model, itertools.chain(drills, mixed), steps=steps, learning_rate=size.base_rate, warmup=30)
     return model
@@ -132,8 +134,10 @@ def base_model(size: Size) -> Any:
 def rows_of(size: Size, training: int) -> list[Rows]:
     """What every arm is trained on, in this order."""
     return list(
-        batches(size.form, _text()[0], size.steps, size.batch, 2 * training, prose=size.prose, drill=DRILL)
-    )
+        batches(
+            size.form, _text()[0], size.steps, size.batch, 2 * training, prose=size.prose, drill=size.drill
+        )
+    )  # fmt: skip
 
 
 @functools.cache
@@ -293,6 +297,7 @@ def _measured(
     curve = probes.uuid_prefix_curve(write_on, rows.ids[strings], rows.string[strings])
     for place, share in enumerate(curve.tolist()):
         yield f"digit_{place + 1}", share, "1"
+    yield "copied", curve.mean().item(), "1"
     yield "way_slope", probes.slope(curve), "1"
     if size.prose:
         text = held_out_prose(size, seed)
