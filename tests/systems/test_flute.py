@@ -26,6 +26,12 @@ needs_kernel = pytest.mark.skipif(KERNEL is None, reason="no C++ compiler here")
 WIDTHS = (2, 3, 4)
 
 
+@pytest.fixture(autouse=True)
+def same_draws():
+    """Whatever ran before: a bound that holds for these draws holds tomorrow."""
+    torch.manual_seed(0)
+
+
 def unsorted_table(bits, seed=0):
     """Neither symmetric nor rising, and exact in bfloat16: an index that is off by anything shows."""
     draw = torch.Generator().manual_seed(seed)
@@ -257,7 +263,9 @@ def test_which_path_tells_what_runs(monkeypatch, level):
     assert which_path(rows=8) == f"kernel: {ISA[level]}"
     assert "multiplied by torch" in which_path(rows=512)
     weight, x = LUTTensor.quantize(torch.randn(40, 576), nf(3), 64), torch.randn(2, 576)
-    torch.testing.assert_close(lut_linear(x, weight), lut_linear(x, weight, backend="reference"))
+    # Sums of 576 products, some of them near zero: what they may differ by is told by their own size.
+    found, wanted = lut_linear(x, weight), lut_linear(x, weight, backend="reference")
+    assert (found - wanted).norm() < 2e-6 * wanted.norm()
 
 
 def test_gradients_are_those_of_the_weight_it_stands_for():
