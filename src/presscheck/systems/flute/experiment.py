@@ -64,6 +64,8 @@ class Size:
     """Tokens of such a step."""
     sentences: int
     tiny: bool = False
+    others: bool = True
+    """Whether schemes are measured that no claim is about."""
 
 
 SHAPES = {
@@ -71,7 +73,7 @@ SHAPES = {
     "smollm-up": (3072, 576), "smollm-down": (576, 1536),
 }  # fmt: skip
 """Those of Llama-3-8B, and those of SmolLM2 that are not square."""
-QUICK = {name: SHAPES[name] for name in ("square", "smollm-up", "smollm-down")}
+QUICK = {name: SHAPES[name] for name in ("square", "smollm-down")}
 SIZES = {
     "smoke": Size(
         {"square": (64, 192), "wide": (96, 128)},
@@ -88,7 +90,7 @@ SIZES = {
         2,
         True,
     ),
-    "quick": Size(QUICK, (1, 4, 32), 12, 1300 << 20, (4096, 4096), 16, 1, 1, 256, 4, 384, 6),
+    "quick": Size(QUICK, (1, 4, 32), 8, 1300 << 20, (4096, 4096), 12, 1, 1, 256, 2, 256, 6, others=False),
     "full": Size(SHAPES, (1, 2, 4, 8, 16, 32), 30, 1300 << 20, (4096, 4096), 20, 3, 4, 384, 32, 512, 12),
 }
 
@@ -97,6 +99,8 @@ SCHEMES = {
     "kmeans4": ("kmeans", 4),
     "nf3": ("nf", 3), "int3-table": ("int", 3), "kmeans3": ("kmeans", 3), "nf2": ("nf", 2),
 }  # fmt: skip
+OTHERS = ("fp4", "kmeans4", "kmeans3", "nf2")
+"""Schemes for the figure's sake."""
 
 
 def arms(run: Run) -> dict[str, Arm]:
@@ -259,6 +263,8 @@ class _Models:
 
     def quality(self, name: str, seed: int) -> Iterator[Reading]:
         """Perplexity on prose that no scale was learned on, and the errors of a sentence encoder's layers."""
+        if name in OTHERS and not self.size.others:
+            raise Unavailable("this scheme is measured at the size `full` only")
         model, draw, losses = self.body(name), random.Random(f"passages {seed}"), []
         # Not inference mode: the prose is kept, and scales are learned on it, too.
         with torch.no_grad():

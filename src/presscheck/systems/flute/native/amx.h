@@ -105,33 +105,39 @@ ON_AMX INLINE void clear_tiles() {
     _tile_zero(3);
 }
 
+// Sums of a tile have 16 rows and M columns, 16 or 4 of them: as many vectors, of one row or of four.
 // scales: of 16 RB rows.
-template <int RB>
-ON_AMX INLINE void add_tiles(const float* scales, __m512 (*sums)[TILE], float (*parts)[TILE][TILE]) {
-    _tile_stored(0, parts[0], 64);
-    _tile_stored(1, parts[1], 64);
-    _tile_stored(2, parts[2], 64);
-    _tile_stored(3, parts[3], 64);
+template <int RB, int M>
+ON_AMX INLINE void add_tiles(const float* scales, __m512 (*sums)[M], float (*parts)[M][16]) {
+    _tile_stored(0, parts[0], 4 * M);
+    _tile_stored(1, parts[1], 4 * M);
+    _tile_stored(2, parts[2], 4 * M);
+    _tile_stored(3, parts[3], 4 * M);
     __asm__ volatile("" ::: "memory");
+    const __m512i quarters = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
     for (int t = 0; t < TILES; t++) {
         const float* of_rows = scales + t / (TILES / RB) * TILE;
 #pragma GCC unroll 16
-        for (int r = 0; r < TILE; r++)
-            sums[t][r] = _mm512_fmadd_ps(_mm512_load_ps(parts[t][r]), _mm512_set1_ps(of_rows[r]), sums[t][r]);
+        for (int v = 0; v < M; v++) {
+            const __m512 scale =
+                M == 16 ? _mm512_set1_ps(of_rows[v])
+                        : _mm512_permutexvar_ps(quarters, _mm512_castps128_ps512(_mm_loadu_ps(of_rows + 4 * v)));
+            sums[t][v] = _mm512_fmadd_ps(_mm512_load_ps(parts[t][v]), scale, sums[t][v]);
+        }
     }
 }
 
-template <int BITS, int RB>
+template <int BITS, int RB, int M>
 ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
     constexpr int in_block = block_chunks(BITS), in_step = 4, T = TILES / RB, rows_at_once = RB * TILE;
     constexpr int64_t apart = in_step * TILE * CHUNK, step_bytes = in_step * CHUNK * BITS / 8;
     const Halves lanes(job);
     // While one is multiplied, the other is filled.
     alignas(64) uint16_t weights[2][RB][in_step][TILE][CHUNK];
-    alignas(64) float parts[TILES][TILE][TILE];
-    __m512 sums[TILES][TILE];
+    alignas(64) float parts[TILES][M][16];
+    __m512 sums[TILES][M];
     TileShapes before, shapes;
-    for (int t = 0; t < 8; t++) shapes.rows[t] = TILE, shapes.bytes[t] = 64;
+    for (int t = 0; t < 8; t++) shapes.rows[t] = TILE, shapes.bytes[t] = t == 4 || t == 5 ? 64 : 4 * M;
     _tile_storeconfig(&before);
     _tile_loadconfig(&shapes);
     const int64_t together = std::min<int64_t>(job.group / CHUNK, 4), blocks = job.K / (in_block * CHUNK);
@@ -159,7 +165,7 @@ ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
                         x += stride;
                         const int64_t group = (step * in_step + j) * CHUNK / job.group;
                         if (j % together == together - 1)
-                            add_tiles<RB>(scales.get() + group * rows_at_once, sums, parts);
+                            add_tiles<RB, M>(scales.get() + group * rows_at_once, sums, parts);
                     }
                     if (next < steps)
                         for (int r = j * rows_at_once / in_step; r < (j + 1) * rows_at_once / in_step; r++) {
@@ -179,14 +185,14 @@ ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
                     }
                 clear_tiles();
                 multiply_tiles<RB>(&weights[0][0][0][0][0], apart, x);
-                add_tiles<RB>(scales.get() + c * CHUNK / job.group * rows_at_once, sums, parts);
+                add_tiles<RB, M>(scales.get() + c * CHUNK / job.group * rows_at_once, sums, parts);
             }
+            std::memcpy(parts, sums, sizeof sums);
             for (int t = 0; t < TILES; t++)
                 for (int r = 0; r < TILE; r++) {
                     const int64_t row = n + t / T * TILE + r, m = m0 + t % T * TILE;
-                    alignas(64) float line[TILE];
-                    _mm512_store_ps(line, sums[t][r]);
-                    for (int i = 0; row < last && i < TILE && m + i < job.M; i++) store(job, m + i, row, line[i]);
+                    const float* line = &parts[t][0][0] + r * M;
+                    for (int i = 0; row < last && i < M && m + i < job.M; i++) store(job, m + i, row, line[i]);
                 }
         }
     }
@@ -198,9 +204,10 @@ ON_AMX void rows_amx(const Job& job, int64_t first, int64_t last) {
 
 template <int BITS>
 void rows_amx_with(const Job& job, int64_t first, int64_t last) {
-    if (job.padded == 16) return rows_amx<BITS, 4>(job, first, last);
-    if (job.padded == 32) return rows_amx<BITS, 2>(job, first, last);
-    return rows_amx<BITS, 1>(job, first, last);
+    if (job.M <= 4) return rows_amx<BITS, 4, 4>(job, first, last);
+    if (job.padded == 16) return rows_amx<BITS, 4, 16>(job, first, last);
+    if (job.padded == 32) return rows_amx<BITS, 2, 16>(job, first, last);
+    return rows_amx<BITS, 1, 16>(job, first, last);
 }
 
 void rows_amx_any(const Job& job, int64_t first, int64_t last) {
